@@ -1,0 +1,21 @@
+package secret
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// allocate takes whole pages that hold n bytes.
+func allocate(n int) []byte {
+	address, err := windows.VirtualAlloc(0, uintptr(n), windows.MEM_COMMIT|windows.MEM_RESERVE, windows.PAGE_READWRITE)
+	if err != nil {
+		panic("secret: no memory") // as make would
+	}
+	_ = windows.VirtualLock(address, uintptr(n))             // refused beyond the working set: then it may be swapped
+	return unsafe.Slice(*(**byte)(unsafe.Pointer(&address)), n) // not Go memory: no pointer arithmetic to check
+}
+
+func release(page []byte) {
+	_ = windows.VirtualFree(uintptr(unsafe.Pointer(&page[0])), 0, windows.MEM_RELEASE)
+}

@@ -1,0 +1,93 @@
+// Package secret keeps codes and keys in memory of their own, outside the Go
+// heap: locked against swapping where the system allows it, left out of core
+// dumps, cleared by Wipe. A secret never becomes a Go string.
+package secret
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+)
+
+// A Buffer is a secret of fixed size. It prints as "[secret]" under every verb.
+// The zero value holds nothing.
+//
+// The memory sits behind a func, the one thing fmt never looks inside: Format
+// alone is not called on an unexported field of another struct.
+type Buffer struct{ memory func() *[]byte }
+
+func wrap(bytes []byte) *Buffer { return &Buffer{func() *[]byte { return &bytes }} }
+
+// New returns a zeroed Buffer of n bytes, n > 0. Wipe it when done; one that is
+// forgotten is cleared when the collector finds it.
+func New(n int) *Buffer {
+	page := allocate(n)
+	b := wrap(page[:n:n])
+	runtime.AddCleanup(b, func(page []byte) { clear(page); release(page) }, page)
+	return b
+}
+
+// Take copies from into a new Buffer and clears from.
+func Take(from []byte) *Buffer {
+	b := New(max(len(from), 1))
+	copy(b.Bytes(), from)
+	b.Truncate(len(from))
+	clear(from)
+	return b
+}
+
+// Bytes gives the secret itself, valid as long as b is referenced. Do not keep
+// it, convert it to a string, or append to it.
+func (b *Buffer) Bytes() []byte {
+	if b == nil || b.memory == nil {
+		return nil
+	}
+	return *b.memory()
+}
+
+// Len is the size in bytes; 0 after Wipe.
+func (b *Buffer) Len() int { return len(b.Bytes()) }
+
+// Truncate keeps the first n bytes and clears the rest.
+func (b *Buffer) Truncate(n int) {
+	clear(b.Bytes()[n:])
+	if b.memory != nil {
+		*b.memory() = b.Bytes()[:n]
+	}
+}
+
+// Clone returns a copy that is wiped by itself.
+func (b *Buffer) Clone() *Buffer {
+	c := New(max(b.Len(), 1))
+	copy(c.Bytes(), b.Bytes())
+	c.Truncate(b.Len())
+	return c
+}
+
+// Wipe clears the secret and leaves b empty. It may be called twice, and on nil.
+func (b *Buffer) Wipe() {
+	if bytes := b.Bytes(); bytes != nil {
+		clear(bytes[:cap(bytes)])
+		*b.memory() = nil
+	}
+}
+
+// Format prints "[secret]".
+func (*Buffer) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[secret]")) }
+
+// LogValue logs "[secret]".
+func (*Buffer) LogValue() slog.Value { return slog.StringValue("[secret]") }
+
+// MarshalText refuses: a secret is not written to JSON, XML or a settings file.
+func (*Buffer) MarshalText() ([]byte, error) { return nil, fmt.Errorf("a secret cannot be encoded") }
+
+// ClearStack overwrites the part of the caller's stack that functions called
+// before it used, where compilers and crypto/* leave copies of keys in spilled
+// registers and local arrays. Call it after a computation on a secret.
+//
+//go:noinline
+func ClearStack() {
+	var frame [16 << 10]byte
+	clear(frame[:])
+	runtime.KeepAlive(&frame)
+}
