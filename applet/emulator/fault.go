@@ -1,0 +1,214 @@
+package emulator
+
+import (
+	"bytes"
+	"time"
+)
+
+// A Fault is one thing that goes wrong at one command.
+type Fault struct {
+	Kind   string        `json:"kind"`             // one of FaultKinds
+	Bit    int           `json:"bit,omitempty"`    // "flip": bit of the answer to invert
+	Answer []byte        `json:"answer,omitempty"` // "answer": the bytes to give; also "plain": the status word
+	Delay  time.Duration `json:"delay,omitempty"`  // "delay", nanoseconds
+	Sticky bool          `json:"sticky,omitempty"` // at every command from there on
+}
+
+// FaultKinds says what each kind does.
+var FaultKinds = map[string]string{
+	"drop-before": "the field is lost before the command is executed",
+	"drop-after":  "the field is lost after it was executed, before the answer",
+	"stall":       "no answer until the card is removed or reset",
+	"delay":       "the answer comes late",
+	"empty":       "an answer of no bytes",
+	"truncate":    "the answer loses its second half",
+	"answer":      "the command is not executed, fixed bytes are answered",
+	"execute":     "the command is executed, fixed bytes are answered",
+	"wrong-mac":   "the last byte of the MAC is inverted",
+	"flip":        "one bit of the answer is inverted",
+	"plain":       "the command is executed, a bare status word is answered (90 00 by default)",
+	"skip":        "the send sequence counter goes one too far",
+	"replay":      "the answer before last once more",
+	"endless":     "61 00 for ever, without data",
+	"ping-pong":   "6C 10 for ever",
+	"oversize":    "60000 bytes",
+	"reset":       "another program resets the card before the command",
+}
+
+// An armed fault waits for its command.
+type armed struct {
+	in int // commands to come before it
+	Fault
+}
+
+// Fail arms a fault for the n-th command from now, 0 the next one.
+func (c *Card) Fail(n int, f Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.faults = append(c.faults, armed{n, f})
+}
+
+// ClearFaults disarms all faults and lets a stalled command go.
+func (c *Card) ClearFaults() {
+	c.releaseStalled()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.faults = nil
+}
+
+// due takes the fault for this command, if any.
+func (c *Card) due() (f Fault, ok bool) {
+	kept := c.faults[:0]
+	for _, a := range c.faults {
+		if a.in == 0 && !ok {
+			f, ok = a.Fault, true
+			if !a.Sticky {
+				continue
+			}
+		} else if a.in > 0 {
+			a.in--
+		}
+		kept = append(kept, a)
+	}
+	c.faults = kept
+	return f, ok
+}
+
+// withFault processes a command, with what goes wrong at it.
+func (c *Card) withFault(command []byte) ([]byte, error) {
+	f, ok := c.due()
+	if !ok {
+		return c.process(command), nil
+	}
+	c.log("! %s", f.Kind)
+	c.stats.Faults++
+	switch f.Kind {
+	case "drop-before":
+		return nil, c.lose()
+	case "drop-after":
+		c.process(command)
+		return nil, c.lose()
+	case "stall":
+		return nil, c.stall()
+	case "reset":
+		c.reset()
+	case "answer":
+		return f.Answer, nil
+	case "endless":
+		c.repeat(f)
+		return []byte{0x61, 0x00}, nil
+	case "ping-pong":
+		c.repeat(f)
+		return []byte{0x6C, 0x10}, nil
+	case "skip":
+		if c.sm != nil {
+			c.sm.step()
+		}
+	}
+	return c.spoilt(f, c.process(command)), nil
+}
+
+// repeat keeps a fault for all commands to come.
+func (c *Card) repeat(f Fault) {
+	if !f.Sticky {
+		f.Sticky = true
+		c.faults = append(c.faults, armed{0, f})
+	}
+}
+
+// spoilt changes an answer.
+func (c *Card) spoilt(f Fault, out []byte) []byte {
+	switch f.Kind {
+	case "delay":
+		time.Sleep(f.Delay)
+	case "empty":
+		return nil
+	case "truncate":
+		return out[:len(out)/2]
+	case "execute":
+		return f.Answer
+	case "wrong-mac":
+		if len(out) > 2 {
+			out[len(out)-3] ^= 0xFF
+		}
+	case "flip":
+		if i := f.Bit / 8; i < len(out) {
+			out[i] ^= 0x80 >> (f.Bit % 8)
+		}
+	case "plain":
+		if len(f.Answer) > 0 {
+			return f.Answer
+		}
+		return []byte{0x90, 0x00}
+	case "replay":
+		if n := len(c.history); n > 1 {
+			return bytes.Clone(c.history[n-2])
+		}
+	case "oversize":
+		return append(bytes.Repeat([]byte{0x55}, 60000), 0x90, 0x00)
+	}
+	return out
+}
+
+// lose takes the card out of the field until it is powered again.
+func (c *Card) lose() error {
+	c.powered = false
+	c.session = session{}
+	return ErrRemoved
+}
+
+// stall holds the command until the card is let go.
+func (c *Card) stall() error {
+	released := c.released
+	c.mu.Unlock()
+	<-released
+	c.mu.Lock()
+	return c.lose()
+}
+
+func (c *Card) releaseStalled() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.released)
+	c.released = make(chan struct{})
+}
+
+// Stats counts what a card has done.
+type Stats struct {
+	APDUs      int `json:"apdus"`
+	BytesIn    int `json:"bytes-in"`
+	BytesOut   int `json:"bytes-out"`
+	Crypto     int `json:"crypto"` // operations with long numbers
+	Signatures int `json:"signatures"`
+	Resets     int `json:"resets"`
+	Faults     int `json:"faults"`
+}
+
+// Stats returns the counts since the card was made or ResetStats.
+func (c *Card) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stats
+}
+
+// ResetStats sets all counts to 0.
+func (c *Card) ResetStats() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stats = Stats{}
+}
+
+// SetBehaviour changes the switches of a card in use. Contents made at its
+// beginning (the security object) stay.
+func (c *Card) SetBehaviour(change func(*Behaviour)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(&c.profile.Behaviour)
+}
+
+// Behaviour returns the switches.
+func (c *Card) Behaviour() Behaviour {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.profile.Behaviour
+}

@@ -1,0 +1,102 @@
+package emulator
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+)
+
+// A Behaviour holds the switches for everything in which cards differ or are
+// suspected to differ. The zero value is a strict, ordinary card.
+type Behaviour struct {
+	RefuseIASName    bool   `json:"refuse-ias-name"`    // SELECT by the IAS name: 6A82; the root answers 00A40000
+	RefuseGetDataLe  bool   `json:"refuse-getdata-le"`  // GET DATA with Le: 6700
+	AlwaysMoreData   bool   `json:"always-more-data"`   // plain answers to commands without Le: 61xx, however short
+	MirrorStatus     bool   `json:"mirror-status"`      // outer status word of a protected answer = the inner one; else 9000
+	SingleDH         bool   `json:"single-dh"`          // g, p, q together in one GET DATA, too
+	EndOfFile        string `json:"end-of-file"`        // "6282" (default), "6b00", "empty", "6cxx"
+	NoSFI            bool   `json:"no-sfi"`             // READ BINARY by short file identifier: 6A82
+	NoFCP            bool   `json:"no-fcp"`             // SELECT EF with P2=04 returns nothing
+	Extended         bool   `json:"extended"`           // extended length fields are accepted
+	Padding          int    `json:"padding"`            // zero bytes after the content of 1003 and 1006
+	Tries            string `json:"tries-readable"`     // "object" (default), "verify", "both", "none"
+	LenientVerify    bool   `json:"lenient-verify"`     // VERIFY needs the terminal proved only, not the chip
+	FreeCertificate  bool   `json:"free-certificate"`   // 1003 needs no PIN
+	OneSignature     bool   `json:"one-signature"`      // a signature uses the PIN up
+	KeepPIN          bool   `json:"keep-pin"`           // the PIN state survives SELECT in the clear and a new channel
+	RefuseTerminal   bool   `json:"refuse-terminal"`    // EXTERNAL AUTHENTICATE: 6300
+	CHRWithA4Only    bool   `json:"chr-with-a4-only"`   // the terminal's reference in MSE SET 81B6: 6A88
+	RandomServices   bool   `json:"random-services"`    // key 83 signs a different value each time
+	ShortServices    bool   `json:"short-services"`     // key 83 signs 16 bytes at most: 6A80
+	PlainServices    bool   `json:"plain-services"`     // key 83 works outside secure messaging only: 6982
+	LeadingZero      bool   `json:"leading-zero"`       // public value of the chip begins with a zero byte
+	WeakGroup        string `json:"weak-group"`         // "p-even", "p-small", "p-composite", "g-one", "y-zero", "y-one", "y-last", "y-large", "y-outside"
+	FakeDeviceKey    bool   `json:"fake-device-key"`    // the chip proves another key than EF 1004
+	WrongTries       string `json:"wrong-tries"`        // status word in hex given for every wrong code, such as "63cf"
+	ShortChallenge   bool   `json:"short-challenge"`    // GET CHALLENGE gives 4 bytes
+	BadDigest        string `json:"bad-digest"`         // data group whose digest in the SOD is wrong: "a1" … "1b"
+	BadSignature     bool   `json:"bad-signature"`      // the SOD's signature is wrong
+	UnknownIssuer    bool   `json:"unknown-issuer"`     // the SOD's signer has an issuer nobody knows
+	OldSOD           bool   `json:"old-sod"`            // SHA-256 and PKCS #1 v1.5; else SHA-512 and PSS
+	LargeChainAnswer bool   `json:"large-chain-answer"` // 61xx after a piece of a protected chain
+}
+
+// A Profile is a chip as a reader sees it: its ATR, the content of EF.ATR, and
+// the behaviour it is known or thought to have.
+type Profile struct {
+	Name      string
+	ATR       []byte
+	EFATR     []byte
+	Behaviour Behaviour
+}
+
+// Makers' EF.ATR, as far as they are known.
+var (
+	efATRGemalto  = []byte("\x80IasEccRoot\x82\x02\x90\x00")
+	efATRGemalto2 = unhex("43 01 B8 46 04 10 10 10 10 47 03 94 41 C0 82 02 90 00")
+	efATRNXP      = unhex("80 00 43 01 B8 46 04 10 10 10 10 47 03 94 01 80 82 02 90 00")
+	efATRActalis  = unhex("80 00 43 01 B8 46 04 10 10 10 10 47 03 94 01 E0 7F 66 08 02 02 04 D6 02 02 07 E3 E0 10 02 02 01 04 02 02 00 E6 02 02 00 E6 02 02 00 E6 78 08 06 06 2B 81 22 F8 78 02 82 02 90 00")
+	efATRST       = unhex("80 00 43 01 B9 46 04 00 00 00 10 47 03 94 01 81 4F 0C A0 00 00 00 95 00 00 00 00 8A 00 01 E0 10 02 02 00 FF 02 02 00 FF 02 02 01 00 02 02 01 00 78 08 06 06 2B 81 22 F8 78 02 82 02 90 00")
+)
+
+// Profiles are the twelve chips with a known ATR.
+func Profiles() []Profile {
+	st := Behaviour{CHRWithA4Only: true, OldSOD: true}
+	jcop := Behaviour{Extended: true, EndOfFile: "empty", SingleDH: false}
+	return []Profile{
+		{"gemalto2", unhex("3B8F8001 80318065B0850300EF120FFF829000 73"), efATRGemalto2, Behaviour{SingleDH: true, OldSOD: true}},
+		{"gemalto", unhex("3B8F8001 80318065B085040011120FFF829000 8A"), efATRGemalto, Behaviour{SingleDH: true, OldSOD: true, EndOfFile: "6b00"}},
+		{"nxp", unhex("3B8E8001 8031806549544E5850120FFF8290 F0"), efATRNXP, Behaviour{RefuseIASName: true, OldSOD: true}},
+		{"stm", unhex("3B8B8001 8066475000B8007F829000 2E"), efATRST, st},
+		{"stm2", unhex("3B80800101"), efATRST, st},
+		{"stm3", unhex("3B8B8001 8066475000B80094829000 C5"), efATRST, st},
+		{"itj4b", unhex("3B8F8001 8031806549544A3442120FFF829000 8B"), efATRActalis, jcop},
+		{"itj4a", unhex("3B8F8001 8031806549544A3441120FFF829000 88"), efATRActalis, jcop},
+		{"itj4d", unhex("3B8F8001 8031806549544A3444120FFF829000 8D"), efATRActalis, jcop},
+		{"itj4c", unhex("3B8F8001 8031806549544A3443120FFF829000 8A"), efATRActalis, jcop},
+		{"itj4i", unhex("3B8F8001 8031806549544A3449120FFF829000 80"), efATRActalis, jcop},
+		{"itj4l", unhex("3B8F8001 8031806549544A344C120FFF829000 85"), efATRActalis, jcop},
+	}
+}
+
+// ProfileNamed finds a profile; "" is itj4d.
+func ProfileNamed(name string) (Profile, error) {
+	if name == "" {
+		name = "itj4d"
+	}
+	all := Profiles()
+	if i := slices.IndexFunc(all, func(p Profile) bool { return p.Name == name }); i >= 0 {
+		return all[i], nil
+	}
+	return Profile{}, fmt.Errorf("no profile %q", name)
+}
+
+// unhex decodes a constant of this package, blanks between its digits.
+func unhex(digits string) []byte {
+	compact := slices.DeleteFunc([]byte(digits), func(c byte) bool { return c <= ' ' })
+	n, err := hex.Decode(compact, compact)
+	if err != nil {
+		panic(err)
+	}
+	return compact[:n]
+}
