@@ -12,7 +12,7 @@ func allocate(n int) []byte {
 	if err != nil {
 		panic("secret: no memory") // as make would
 	}
-	_ = windows.VirtualLock(address, uintptr(n))             // refused beyond the working set: then it may be swapped
+	_ = windows.VirtualLock(address, uintptr(n))                // refused beyond the working set: then it may be swapped
 	return unsafe.Slice(*(**byte)(unsafe.Pointer(&address)), n) // not Go memory: no pointer arithmetic to check
 }
 

@@ -1,0 +1,107 @@
+package trust
+
+import (
+	"crypto/x509"
+	"encoding/asn1"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A Holder is what a certificate says of the person it belongs to. Texts are
+// safe to show: no control characters, no marks that change the direction of
+// writing, of sensible length.
+type Holder struct {
+	Name, Surname  string
+	TaxCode        string    // "" when the certificate has none of the right form
+	BirthDate      time.Time // from the tax code; zero when it cannot be read
+	DocumentNumber string
+	From, Expires  time.Time
+}
+
+// maxText is the length in characters at which a name is cut.
+const maxText = 100
+
+// taxCode is the form of an Italian tax code; digits may be replaced by letters
+// where two persons would have the same one.
+var taxCode = regexp.MustCompile(`^[A-Z]{6}([0-9LMNPQRSTUV]{2})([ABCDEHLMPRST])([0-9LMNPQRSTUV]{2})[A-Z][0-9LMNPQRSTUV]{3}[A-Z]`)
+
+// HolderOf reads the subject of a holder's certificate.
+func HolderOf(c *x509.Certificate) Holder {
+	h := Holder{From: c.NotBefore, Expires: c.NotAfter, DocumentNumber: display(c.Subject.SerialNumber)}
+	for _, a := range c.Subject.Names {
+		value, ok := a.Value.(string)
+		if !ok {
+			continue
+		}
+		switch {
+		case a.Type.Equal(asn1.ObjectIdentifier{2, 5, 4, 4}):
+			h.Surname = display(value)
+		case a.Type.Equal(asn1.ObjectIdentifier{2, 5, 4, 42}):
+			h.Name = display(value)
+		}
+	}
+	if m := taxCode.FindStringSubmatch(c.Subject.CommonName); m != nil {
+		h.TaxCode = m[0]
+		h.BirthDate = birthDate(m[1], m[2], m[3], c.NotBefore)
+	}
+	return h
+}
+
+// FullName is name and surname.
+func (h Holder) FullName() string { return strings.TrimSpace(h.Name + " " + h.Surname) }
+
+// display makes a text of a certificate safe to show.
+func display(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) || unicode.Is(unicode.Cf, r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+	if runes := []rune(s); len(runes) > maxText {
+		return string(runes[:maxText-1]) + "…"
+	}
+	return s
+}
+
+// birthDate reads year, month and day of a tax code: the month is a letter, the
+// day of a woman is 40 higher. The century is the last one that makes her born
+// before the certificate.
+func birthDate(year, month, day string, issued time.Time) time.Time {
+	y, d := number(year), number(day)
+	m := strings.Index("ABCDEHLMPRST", month) + 1
+	if d > 40 {
+		d -= 40
+	}
+	y += issued.Year() / 100 * 100
+	date := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
+	if date.After(issued) {
+		date = time.Date(y-100, time.Month(m), d, 0, 0, 0, 0, time.UTC)
+	}
+	if d < 1 || date.Day() != d {
+		return time.Time{}
+	}
+	return date
+}
+
+// number reads two digits, each of which may be one of the letters in its place.
+func number(s string) int {
+	n := 0
+	for _, c := range s {
+		if i := strings.IndexRune("LMNPQRSTUV", c); i >= 0 {
+			c = rune('0' + i)
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n
+}
+
+// VerifyHolder judges a holder's certificate by the CAs that vouch for it, which
+// it returns nearest first. Whether it is valid now is for the caller to see:
+// HolderOf gives its dates.
+func (r *Roots) VerifyHolder(c *x509.Certificate) ([]*x509.Certificate, Genuineness, error) {
+	return climb(r.cie, c)
+}
