@@ -33,13 +33,14 @@ type Card struct {
 	channel *channel // secure messaging; nil: in the clear
 	pan     PAN      // zero after Resume
 	root    bool     // the root directory is current, not DF_CIE
+	noName  bool     // the card does not know the name of the application
 	private byte     // private key set for algorithmSignature, 0 none
 	proven  bool     // Authenticate succeeded on this channel
 }
 
-// Open selects the application, reads the number of the card and selects
-// DF_CIE. A card that has no such application is ErrNotCIE.
-func Open(link Transmitter) (*Card, error) {
+// Identify selects the application and reads the number of the card, nothing
+// more. A card that has no such application is ErrNotCIE.
+func Identify(link Transmitter) (*Card, error) {
 	c := &Card{link: link}
 	if err := c.selectRoot(); err != nil {
 		return nil, at(StepSelect, err)
@@ -47,24 +48,35 @@ func Open(link Transmitter) (*Card, error) {
 	if err := c.readPAN(); err != nil {
 		return nil, at(StepSerial, notCIE(err))
 	}
-	if err := c.selectCIE(); err != nil {
-		return nil, at(StepSelect, notCIE(err))
-	}
 	return c, nil
 }
 
-// Resume selects the application and DF_CIE without reading the number of the
-// card. It is for a caller who knows which card it must be and has the card
-// prove it: Authenticate with the Parameters of that card.
-func Resume(link Transmitter) (*Card, error) {
-	c := &Card{link: link}
+// Open is Identify, and makes DF_CIE current.
+func Open(link Transmitter) (*Card, error) {
+	c, err := Identify(link)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.Enter()
+}
+
+// Enter makes DF_CIE current, if it is not.
+func (c *Card) Enter() error {
+	if !c.root {
+		return nil
+	}
+	return at(StepSelect, notCIE(c.selectCIE()))
+}
+
+// Resume makes DF_CIE current without reading the number of the card. It is for
+// a caller who knows which card it must be and has the card prove it:
+// Authenticate with the same parameters.
+func Resume(link Transmitter, params Parameters) (*Card, error) {
+	c := &Card{link: link, noName: params.DefaultRoot}
 	if err := c.selectRoot(); err != nil {
 		return nil, at(StepSelect, err)
 	}
-	if err := c.selectCIE(); err != nil {
-		return nil, at(StepSelect, notCIE(err))
-	}
-	return c, nil
+	return c, c.Enter()
 }
 
 // PAN is the number of the card, zero after Resume.
@@ -88,9 +100,13 @@ func (c *Card) Close() {
 // know that name, as the default directory.
 func (c *Card) selectRoot() error {
 	c.Close() // a SELECT of an application in the clear ends the card's session
-	err := c.run(apdu.Command{INS: insSelect, P1: 0x04, P2: 0x0C, Data: aidIAS})
-	if refusal(err) {
+	var err error
+	if !c.noName {
+		err = c.run(apdu.Command{INS: insSelect, P1: 0x04, P2: 0x0C, Data: aidIAS})
+	}
+	if c.noName || refusal(err) {
 		err = notCIE(c.run(apdu.Command{INS: insSelect}))
+		c.noName = err == nil
 	}
 	c.root = err == nil
 	return err

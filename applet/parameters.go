@@ -33,7 +33,7 @@ const (
 // ReadParameters reads what a terminal must know of the card before it can
 // agree on keys with it. All of it is free to read.
 func (c *Card) ReadParameters() (Parameters, error) {
-	var p Parameters
+	p := Parameters{DefaultRoot: c.noName}
 	for _, value := range []struct {
 		tag  tlv.Tag
 		into *[]byte

@@ -49,7 +49,10 @@ const (
 type Parameters struct {
 	G, P, Q   []byte // Diffie-Hellman domain parameters, as the card sent them
 	Authority AuthorityKey
-	DeviceKey []byte // content of FileDeviceKey: who vouches for it is the caller's business
+	// DefaultRoot says that the card does not know the application by its name,
+	// only as the default directory.
+	DefaultRoot bool
+	DeviceKey   []byte // content of FileDeviceKey: who vouches for it is the caller's business
 }
 
 // An AuthorityKey is the public key with which the card verifies terminal

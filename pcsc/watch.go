@@ -72,29 +72,37 @@ func (w *watcher) leave() {
 	w.mu.Lock()
 	w.users--
 	last := w.users == 0
-	w.mu.Unlock()
+	var stopped, ended chan struct{}
 	if last {
-		w.stop()
+		stopped, ended, w.stopped = w.stopped, w.ended, nil
+	}
+	w.mu.Unlock()
+	if stopped != nil {
+		w.end(stopped, ended)
 	}
 }
 
-// stop ends the goroutine: a wait is cancelled, again if it had not begun yet,
-// then the context is released by the goroutine itself.
+// stop ends the goroutine whoever still uses it.
 func (w *watcher) stop() {
 	w.mu.Lock()
 	stopped, ended := w.stopped, w.ended
 	w.stopped = nil
 	w.mu.Unlock()
-	if stopped == nil {
-		return
+	if stopped != nil {
+		w.end(stopped, ended)
 	}
+}
+
+// end stops a goroutine: its wait is cancelled, again if it had not begun yet,
+// then the context is released by the goroutine itself.
+func (w *watcher) end(stopped, ended chan struct{}) {
 	close(stopped)
 	for deadline := time.Now().Add(retry); time.Now().Before(deadline); {
 		w.mu.Lock()
-		context := w.context
+		resources := w.context
 		w.mu.Unlock()
-		if context != nil {
-			_ = context.Cancel()
+		if resources != nil {
+			_ = resources.Cancel()
 		}
 		select {
 		case <-ended:

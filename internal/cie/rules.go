@@ -1,0 +1,88 @@
+package cie
+
+import (
+	"bytes"
+	"crypto/x509"
+	"time"
+
+	"github.com/softwarecie/cie/applet"
+	"github.com/softwarecie/cie/internal/secret"
+	"github.com/softwarecie/cie/internal/trust"
+)
+
+// A Rule is one that a new PIN must keep.
+type Rule string
+
+// The rules.
+const (
+	RuleAllEqual   Rule = "all digits equal"
+	RuleRun        Rule = "a rising or falling run"
+	RuleSame       Rule = "equal to the old one"
+	RuleBirthDate  Rule = "the holder's birth date"
+	RuleCardNumber Rule = "taken from the number of the card"
+)
+
+// CheckNewPIN looks at a new PIN by the rules that need no card: eight digits,
+// not all equal, no run, not the old one if all of that is known.
+func CheckNewPIN(next, current *secret.Buffer) error {
+	if err := CheckWhole(next); err != nil {
+		return err
+	}
+	switch digits := next.Bytes(); {
+	case run(digits, 0):
+		return &WeakPINError{RuleAllEqual}
+	case run(digits, 1), run(digits, 9):
+		return &WeakPINError{RuleRun}
+	case bytes.Equal(digits, current.Bytes()):
+		return &WeakPINError{RuleSame}
+	}
+	return nil
+}
+
+// run says whether each digit is that much above the one before, modulo 10.
+func run(digits []byte, step byte) bool {
+	for i := 1; i < len(digits); i++ {
+		if (digits[i-1]-'0'+step)%10 != digits[i]-'0' {
+			return false
+		}
+	}
+	return true
+}
+
+// checkPersonal looks at a new PIN by what is known of holder and card.
+func checkPersonal(next applet.PIN, current applet.PIN, pan applet.PAN, holder *x509.Certificate) error {
+	digits := next.Digits()
+	if bytes.Equal(digits, current.Digits()) {
+		return &WeakPINError{RuleSame}
+	}
+	if bytes.Contains([]byte(pan.String()), digits) {
+		return &WeakPINError{RuleCardNumber}
+	}
+	if holder == nil {
+		return nil
+	}
+	born := trust.HolderOf(holder).BirthDate
+	if born.IsZero() {
+		return nil
+	}
+	for _, layout := range []string{"02012006", "20060102", "01022006", "20060201"} {
+		if bytes.Equal(digits, born.AppendFormat(nil, layout)) {
+			return &WeakPINError{RuleBirthDate}
+		}
+	}
+	return nil
+}
+
+// holderOf parses the certificate of a record, nil if it has none.
+func holderOf(der []byte) *x509.Certificate {
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil
+	}
+	return c
+}
+
+// ExpiredAt says whether a certificate is outside its validity.
+func ExpiredAt(c *x509.Certificate, t time.Time) bool {
+	return t.Before(c.NotBefore) || t.After(c.NotAfter)
+}
