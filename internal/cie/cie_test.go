@@ -383,7 +383,7 @@ func TestStaleHalfCostsOneTry(t *testing.T) { // F72, P5, acceptance 17
 		t.Errorf("first: %v", err)
 	}
 	for range 5 {
-		if _, err := h.VerifyPIN(ctx, here, digits("9090")); !errors.Is(err, ErrNeedsAllDigits) || tries(card) != 2 {
+		if _, err := h.VerifyPIN(ctx, here, digits("9090")); !errors.Is(err, ErrStaleHalf) || tries(card) != 2 {
 			t.Fatalf("again: %v, %d left", err, tries(card))
 		}
 	}

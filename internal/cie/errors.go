@@ -9,49 +9,68 @@ import (
 	"github.com/softwarecie/cie/pcsc"
 )
 
+// A condition is an error that says itself how it is told to a person: by the key
+// of its message.
+type condition struct{ key, text string }
+
+func (c *condition) Error() string { return c.text }
+
+// MessageKey is the key of the message for a person.
+func (c *condition) MessageKey() string { return c.key }
+
 var (
 	// ErrLastTry means that one PIN try is left and nobody agreed to spend it.
-	ErrLastTry = errors.New("last PIN try refused")
+	ErrLastTry error = &condition{"pin-last-try", "last PIN try refused"}
 
 	// ErrLastPUKTry means that one PUK try is left and nobody agreed to spend it.
-	ErrLastPUKTry = errors.New("last PUK try refused")
-
-	// ErrFewPUKTries means that less than three PUK tries are left and nobody
-	// agreed to go on.
-	ErrFewPUKTries = errors.New("few PUK tries left")
+	ErrLastPUKTry error = &condition{"puk-last-try", "last PUK try refused"}
 
 	// ErrOtherCard means that another card lies there than the one meant.
-	ErrOtherCard = errors.New("another card than the one meant")
+	ErrOtherCard error = &condition{"other-card", "another card than the one meant"}
 
 	// ErrNotGenuine means that the card contradicts what the state signed. No
 	// code was sent to it.
-	ErrNotGenuine = errors.New("card not genuine")
+	ErrNotGenuine error = &condition{"not-genuine", "card not genuine"}
 
 	// ErrUnknownIssuer means that nothing is wrong with the card but that its
 	// issuer is not known here, and nobody agreed to trust it.
-	ErrUnknownIssuer = errors.New("issuer of the card not known")
+	ErrUnknownIssuer error = &condition{"issuer-unknown", "issuer of the card not known"}
 
 	// ErrNeedsAllDigits means that four digits are not enough for this card here.
-	ErrNeedsAllDigits = errors.New("all eight digits of the PIN are needed")
+	ErrNeedsAllDigits error = &condition{"not-paired", "all eight digits of the PIN are needed"}
 
-	// ErrCodeLength reports a code of neither four nor eight digits.
-	ErrCodeLength = errors.New("wrong number of digits")
+	// ErrStaleHalf means that four digits are not enough any more: the PIN was
+	// changed elsewhere.
+	ErrStaleHalf error = &condition{"half-stale", "the stored half of the PIN is out of date"}
+
+	// ErrCodeLength reports a PIN of neither four nor eight digits, or a PIN of
+	// four where eight are needed.
+	ErrCodeLength error = &condition{"code-length", "wrong number of digits"}
+
+	// ErrPUKLength reports a PUK that has not eight digits.
+	ErrPUKLength error = &condition{"puk-length", "wrong number of digits in the PUK"}
+
+	// ErrNewPINLength reports a new PIN that has not eight digits.
+	ErrNewPINLength error = &condition{"new-pin-length", "wrong number of digits in the new PIN"}
 
 	// ErrCodeDigits reports a code with other characters than digits.
-	ErrCodeDigits = errors.New("not only digits")
+	ErrCodeDigits error = &condition{"code-digits", "not only digits"}
+
+	// ErrNewPINRepeat means that the new PIN was typed differently the second time.
+	ErrNewPINRepeat error = &condition{"new-pin-repeat", "the new PIN was typed differently"}
 
 	// ErrSeveralCards means that more than one CIE is there, and none was chosen.
-	ErrSeveralCards = errors.New("more than one CIE: choose a reader")
+	ErrSeveralCards error = &condition{"several-cards", "more than one CIE: choose a reader"}
 
 	// ErrNoReader means that no reader is connected.
-	ErrNoReader = errors.New("no reader")
+	ErrNoReader error = &condition{"no-reader", "no reader"}
 
 	// ErrForeign means that a card of another kind lies on the reader.
-	ErrForeign = errors.New("card of another kind")
+	ErrForeign error = &condition{"not-cie", "card of another kind"}
 
 	// ErrNotSaved means that everything worked but could not be written down: all
 	// eight digits will be needed.
-	ErrNotSaved = errors.New("pairing not saved")
+	ErrNotSaved error = &condition{"pairing-unsaved", "pairing not saved"}
 
 	// ErrPadding reports a kind of signature that the card cannot make.
 	ErrPadding = errors.New("the card signs with PKCS #1 v1.5 only")
@@ -60,16 +79,34 @@ var (
 	ErrClosed = errors.New("login ended")
 )
 
+// A FewTriesError means that less than three PUK tries are left and nobody
+// agreed to go on.
+type FewTriesError struct{ Tries int }
+
+func (e *FewTriesError) Error() string { return fmt.Sprintf("%d PUK tries left", e.Tries) }
+
+// MessageKey is the key of the message for a person.
+func (e *FewTriesError) MessageKey() string { return "puk-few" }
+
+// MessageArgs are the arguments of the message.
+func (e *FewTriesError) MessageArgs() []any { return []any{"n", e.Tries} }
+
 // A WeakPINError reports a new PIN that breaks a rule. Nothing was sent.
 type WeakPINError struct{ Rule Rule }
 
 func (e *WeakPINError) Error() string { return "new PIN refused: " + string(e.Rule) }
+
+// MessageKey is the key of the message for a person.
+func (e *WeakPINError) MessageKey() string { return "new-pin-" + string(e.Rule) }
 
 // An UncertainError means that the link broke while the PIN was being changed:
 // the new one may be in force, or the old one.
 type UncertainError struct{ Err error }
 
 func (e *UncertainError) Error() string { return "change of the PIN uncertain: " + e.Err.Error() }
+
+// MessageKey is the key of the message for a person.
+func (e *UncertainError) MessageKey() string { return "pin-uncertain" }
 
 // Unwrap gives the cause.
 func (e *UncertainError) Unwrap() error { return e.Err }

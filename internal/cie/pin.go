@@ -201,7 +201,7 @@ func (s *session) replacing(o pairing.Operation, to applet.PIN, command func() e
 
 // UnblockPIN sets a new PIN with the PUK.
 func (h *Holder) UnblockPIN(ctx context.Context, target Target, puk, next *secret.Buffer) (applet.PAN, error) {
-	if err := CheckWhole(puk); err != nil {
+	if err := CheckPUK(puk); err != nil {
 		return applet.PAN{}, err
 	}
 	if err := CheckNewPIN(next, nil); err != nil {
@@ -259,7 +259,7 @@ func (s *session) guardPUK() error {
 	case left == 1 && !s.target.LastTry:
 		return ErrLastPUKTry
 	case left > 0 && left < few && !s.target.FewPUKTries && !s.target.LastTry:
-		return ErrFewPUKTries
+		return &FewTriesError{left}
 	}
 	return nil
 }

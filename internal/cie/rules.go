@@ -15,17 +15,20 @@ type Rule string
 
 // The rules.
 const (
-	RuleAllEqual   Rule = "all digits equal"
-	RuleRun        Rule = "a rising or falling run"
-	RuleSame       Rule = "equal to the old one"
-	RuleBirthDate  Rule = "the holder's birth date"
-	RuleCardNumber Rule = "taken from the number of the card"
+	RuleAllEqual   Rule = "equal"       // all digits equal
+	RuleRun        Rule = "run"         // a rising or falling run
+	RuleSame       Rule = "same"        // equal to the old one
+	RuleBirthDate  Rule = "birth-date"  // the holder's
+	RuleCardNumber Rule = "card-number" // taken from it
 )
 
 // CheckNewPIN looks at a new PIN by the rules that need no card: eight digits,
 // not all equal, no run, not the old one if all of that is known.
 func CheckNewPIN(next, current *secret.Buffer) error {
-	if err := CheckWhole(next); err != nil {
+	if next.Len() != applet.CodeLength {
+		return ErrNewPINLength
+	}
+	if err := digitsOnly(next); err != nil {
 		return err
 	}
 	switch digits := next.Bytes(); {

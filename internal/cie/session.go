@@ -373,7 +373,10 @@ func (s *session) wholePIN(code *secret.Buffer) (applet.PIN, error) {
 	if code.Len() == applet.CodeLength {
 		return applet.ParsePIN(code.Bytes())
 	}
-	if !s.paired || !s.record.HasHalf() {
+	switch {
+	case s.paired && s.record.Suspect:
+		return applet.PIN{}, ErrStaleHalf
+	case !s.paired || !s.record.HasHalf():
 		return applet.PIN{}, ErrNeedsAllDigits
 	}
 	signature, err := s.signSalt()
@@ -382,7 +385,7 @@ func (s *session) wholePIN(code *secret.Buffer) (applet.PIN, error) {
 	}
 	half, err := s.h.Pairings.Unseal(s.record, signature)
 	if err != nil {
-		return applet.PIN{}, fmt.Errorf("%w (%w)", ErrNeedsAllDigits, err)
+		return applet.PIN{}, fmt.Errorf("%w (%w)", ErrStaleHalf, err)
 	}
 	defer half.Wipe()
 	whole := secret.New(applet.CodeLength)
@@ -426,8 +429,15 @@ func CheckCode(code *secret.Buffer) error {
 	return digitsOnly(code)
 }
 
-// CheckWhole looks at a code of which all eight digits are needed: a PUK, a new
-// PIN, the PIN at pairing.
+// CheckPUK looks at a PUK: eight digits.
+func CheckPUK(code *secret.Buffer) error {
+	if code.Len() != applet.CodeLength {
+		return ErrPUKLength
+	}
+	return digitsOnly(code)
+}
+
+// CheckWhole looks at a PIN of which all eight digits are needed, as at pairing.
 func CheckWhole(code *secret.Buffer) error {
 	if code.Len() != applet.CodeLength {
 		return ErrCodeLength

@@ -1,0 +1,151 @@
+// Package settings reads what a person or an administrator has set, and makes a
+// Holder of it: the same for the command line, the window and the PKCS#11 module.
+package settings
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/pairing"
+	"github.com/softwarecie/cie/internal/trust"
+)
+
+// Settings are the contents of config.toml. The zero value of each is not its
+// default: see Default.
+type Settings struct {
+	Trust struct {
+		Extra []string `toml:"extra"` // folders of CA certificates to believe, for tests
+	} `toml:"trust"`
+	Pairing struct {
+		Half    bool `toml:"half"`    // keep the first half of the PIN, sealed
+		Keyring bool `toml:"keyring"` // half of the sealing key is in the system's keyring
+	} `toml:"pairing"`
+	PIN struct {
+		LastTryGuard bool     `toml:"last-try-guard"` // the last try needs typed consent
+		Linger       Duration `toml:"linger"`         // how long a card stays open for the next signature
+	} `toml:"pin"`
+	Language string `toml:"language"` // "": by locale
+}
+
+// A Duration is written as in "1.5s".
+type Duration struct{ time.Duration }
+
+// UnmarshalText reads a duration.
+func (d *Duration) UnmarshalText(text []byte) (err error) {
+	d.Duration, err = time.ParseDuration(string(text))
+	return err
+}
+
+// ErrSettings reports settings that cannot be read.
+var ErrSettings = errors.New("settings")
+
+// maxFile bounds the size of the settings file, in bytes.
+const maxFile = 1 << 20
+
+// Default are the settings where nothing is set.
+func Default() Settings {
+	var s Settings
+	s.Pairing.Half = true
+	s.PIN.LastTryGuard = true
+	s.PIN.Linger.Duration = cie.DefaultLinger
+	return s
+}
+
+// Path is the settings file of this user: $CIE_CONFIG, or cie/config.toml in the
+// configuration folder. "" when there is no such folder.
+func Path() string {
+	if path := os.Getenv("CIE_CONFIG"); path != "" {
+		return path
+	}
+	folder, err := os.UserConfigDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(folder, "cie", "config.toml")
+}
+
+// Load reads a settings file; one that is not there gives the defaults. An
+// unknown name in it is an error: it is a mistake somebody would look for.
+func Load(path string) (Settings, error) {
+	s := Default()
+	content, err := read(path)
+	if errors.Is(err, fs.ErrNotExist) || path == "" {
+		return s, nil
+	}
+	if err != nil {
+		return s, fmt.Errorf("%w: %w", ErrSettings, err)
+	}
+	meta, err := toml.NewDecoder(bytes.NewReader(content)).Decode(&s)
+	if err != nil {
+		return Default(), fmt.Errorf("%w: %s: %w", ErrSettings, path, err)
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return Default(), fmt.Errorf("%w: %s: unknown setting %s", ErrSettings, path, unknown[0])
+	}
+	s.resolve(filepath.Dir(path))
+	return s, nil
+}
+
+func read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return nil, fmt.Errorf("%s: not a settings file", path)
+	}
+	return os.ReadFile(path)
+}
+
+// resolve makes the folders absolute: "~/" is the home folder, others are beside
+// the file.
+func (s *Settings) resolve(base string) {
+	for i, folder := range s.Trust.Extra {
+		if rest, ok := strings.CutPrefix(folder, "~/"); ok {
+			if home, err := os.UserHomeDir(); err == nil {
+				folder = filepath.Join(home, rest)
+			}
+		}
+		if !filepath.IsAbs(folder) {
+			folder = filepath.Join(base, folder)
+		}
+		s.Trust.Extra[i] = folder
+	}
+}
+
+// Patience for the system's keyring.
+const (
+	KeyringPatience       = 2 * time.Second        // where a person sits before it
+	KeyringPatienceModule = 300 * time.Millisecond // inside another program
+)
+
+// Holder makes a Holder for the cards, with this user's pairings. Where there is
+// no folder for them it works without: then all eight digits are needed.
+func (s Settings) Holder(cards cie.Cards, keyring time.Duration) (*cie.Holder, error) {
+	roots, err := trust.Load(s.Trust.Extra)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSettings, err)
+	}
+	h := &cie.Holder{
+		Cards: cards, Roots: roots, Linger: s.PIN.Linger.Duration, KeepHalf: s.Pairing.Half, LastTry: !s.PIN.LastTryGuard,
+	}
+	folder, err := pairing.DefaultFolder()
+	if err != nil {
+		return h, nil //nolint:nilerr // see above
+	}
+	var options []pairing.Option
+	if s.Pairing.Keyring {
+		options = append(options, pairing.WithKeyring(keyring))
+	}
+	h.Pairings, err = pairing.Open(folder, options...)
+	return h, err
+}
