@@ -1,0 +1,296 @@
+package i18n
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/softwarecie/cie/applet"
+	"github.com/softwarecie/cie/applet/apdu"
+	"github.com/softwarecie/cie/internal/pairing"
+	"github.com/softwarecie/cie/internal/trust"
+	"github.com/softwarecie/cie/pcsc"
+)
+
+// A Message is an error as a person reads it.
+type Message struct {
+	Key   string // of the situation, such as "pin-wrong"
+	Code  string // stable, for support and for scripts, such as "CIE-PIN-02"
+	What  string // one sentence: what happened
+	Tries string // what it means for the tries of PIN and PUK
+	Next  string // what to do now
+}
+
+// String gives the three sentences and the code.
+func (m Message) String() string {
+	return m.What + " " + m.Tries + " " + m.Next + " (" + m.Code + ")"
+}
+
+// A situation is something that can happen to a person. Its sentences are the
+// texts error.KEY.what and error.KEY.next.
+type situation struct {
+	code  string
+	tries string // key of the sentence about the tries
+}
+
+// What situations say about the tries.
+const (
+	unchanged = "tries.unchanged" // unless a code was on its way to the card
+	uncertain = "tries.uncertain"
+	lastKept  = "tries.last-kept"
+	pukLeft   = "tries.puk-left"
+	nonePIN   = "tries.none-pin"
+	nonePUK   = "tries.none-puk"
+)
+
+// situations is the list of all of them. A code, once released, keeps its
+// meaning for ever; one that is given up is not used again.
+var situations = map[string]situation{
+	"no-service": {"CIE-SYS-01", unchanged},
+	"denied":     {"CIE-SYS-02", unchanged},
+
+	"no-reader":    {"CIE-RDR-01", unchanged},
+	"busy":         {"CIE-RDR-02", unchanged},
+	"exclusive":    {"CIE-RDR-03", unchanged},
+	"contact-only": {"CIE-RDR-04", unchanged},
+
+	"no-card":       {"CIE-CRD-01", unchanged},
+	"card-removed":  {"CIE-CRD-02", unchanged},
+	"card-reset":    {"CIE-CRD-03", unchanged},
+	"card-silent":   {"CIE-CRD-04", unchanged},
+	"not-cie":       {"CIE-CRD-05", unchanged},
+	"unknown-chip":  {"CIE-CRD-06", unchanged},
+	"several-cards": {"CIE-CRD-07", unchanged},
+	"other-card":    {"CIE-CRD-08", unchanged},
+	"card-data":     {"CIE-CRD-09", unchanged},
+	"card-refused":  {"CIE-CRD-10", unchanged},
+
+	"code-length":         {"CIE-PIN-01", unchanged},
+	"pin-wrong":           {"CIE-PIN-02", unchanged}, // a WrongCodeError says the tries
+	"pin-blocked":         {"CIE-PIN-03", nonePIN},
+	"pin-last-try":        {"CIE-PIN-04", lastKept},
+	"code-digits":         {"CIE-PIN-05", unchanged},
+	"new-pin-same":        {"CIE-PIN-06", unchanged},
+	"new-pin-equal":       {"CIE-PIN-07", unchanged},
+	"new-pin-run":         {"CIE-PIN-08", unchanged},
+	"new-pin-birth-date":  {"CIE-PIN-09", unchanged},
+	"new-pin-card-number": {"CIE-PIN-10", unchanged},
+	"new-pin-repeat":      {"CIE-PIN-11", unchanged},
+	"new-pin-length":      {"CIE-PIN-12", unchanged},
+	"pin-uncertain":       {"CIE-PIN-13", uncertain},
+
+	"puk-wrong":    {"CIE-PUK-01", unchanged}, // a WrongCodeError says the tries
+	"puk-blocked":  {"CIE-PUK-02", nonePUK},
+	"puk-last-try": {"CIE-PUK-03", lastKept},
+	"puk-few":      {"CIE-PUK-04", pukLeft}, // argument n
+	"puk-length":   {"CIE-PUK-05", unchanged},
+
+	"not-paired":      {"CIE-PAIR-01", unchanged},
+	"half-stale":      {"CIE-PAIR-02", unchanged},
+	"pairing-damaged": {"CIE-PAIR-03", unchanged},
+	"pairing-newer":   {"CIE-PAIR-04", unchanged},
+	"pairing-unsafe":  {"CIE-PAIR-05", unchanged},
+	"pairing-unsaved": {"CIE-PAIR-06", unchanged},
+	"keyring":         {"CIE-PAIR-07", unchanged},
+	"no-home":         {"CIE-PAIR-08", unchanged},
+
+	"not-genuine":      {"CIE-TRU-01", unchanged},
+	"issuer-unknown":   {"CIE-TRU-02", unchanged},
+	"certificate-date": {"CIE-TRU-03", unchanged},
+	"chip-unproved":    {"CIE-TRU-04", unchanged},
+	"channel-broken":   {"CIE-TRU-05", unchanged},
+	"terminal-refused": {"CIE-TRU-06", unchanged},
+	"weak-group":       {"CIE-TRU-07", unchanged},
+
+	"cancelled":     {"CIE-APP-01", unchanged},
+	"usage":         {"CIE-APP-02", unchanged},
+	"internal":      {"CIE-APP-03", unchanged},
+	"timeout":       {"CIE-APP-04", unchanged},
+	"file":          {"CIE-APP-05", unchanged}, // argument file
+	"no-code-input": {"CIE-APP-06", unchanged},
+}
+
+// A cause ties an error of the packages below to a situation.
+type cause struct {
+	key string
+	in  func(error) bool
+}
+
+// causes are tried in order: what says more comes first.
+var causes = []cause{
+	{"pin-blocked", is(applet.ErrPINBlocked)},
+	{"puk-blocked", is(applet.ErrPUKBlocked)},
+	{"puk-wrong", wrong(applet.CodePUK)},
+	{"pin-wrong", wrong(applet.CodePIN)},
+	{"code-length", is(applet.ErrCodeForm)},
+
+	{"not-cie", is(applet.ErrNotCIE)},
+	{"chip-unproved", is(applet.ErrDeviceKey)},
+	{"terminal-refused", is(applet.ErrTerminalRefused)},
+	{"weak-group", is(applet.ErrGroup)},
+	{"channel-broken", as[*applet.ChannelError]},
+	{"channel-broken", as[*applet.UnconfirmedError]},
+
+	{"exclusive", exclusive},
+	{"no-service", is(pcsc.ErrNoService)},
+	{"denied", is(pcsc.ErrDenied)},
+	{"no-reader", is(pcsc.ErrNoReader)},
+	{"no-card", is(pcsc.ErrNoCard)},
+	{"card-removed", is(pcsc.ErrRemoved)},
+	{"card-reset", is(pcsc.ErrReset)},
+	{"busy", is(pcsc.ErrBusy)},
+	{"card-silent", is(pcsc.ErrNoAnswer)},
+
+	{"card-removed", is(applet.ErrShortAnswer)},
+	{"card-removed", is(applet.ErrSessionLost)},
+	{"card-data", is(applet.ErrData)},
+	{"card-data", is(apdu.ErrLength)},
+	{"card-refused", is(applet.ErrTriesUnknown)},
+	{"card-refused", as[*apdu.StatusError]},
+
+	{"not-paired", is(pairing.ErrNotPaired)},
+	{"half-stale", is(pairing.ErrStale)},
+	{"pairing-damaged", is(pairing.ErrDamaged)},
+	{"pairing-newer", is(pairing.ErrNewerVersion)},
+	{"pairing-unsafe", is(pairing.ErrUnsafe)},
+	{"no-home", is(pairing.ErrNoHome)},
+	{"keyring", is(pairing.ErrKeyring)},
+
+	{"not-genuine", is(trust.ErrSOD)},
+	{"not-genuine", is(trust.ErrDigest)},
+	{"not-genuine", is(trust.ErrNoDigest)},
+	{"not-genuine", is(trust.ErrSignature)},
+	{"issuer-unknown", is(trust.ErrIssuer)},
+	{"certificate-date", is(trust.ErrValidity)},
+
+	{"cancelled", is(context.Canceled)},
+	{"timeout", is(context.DeadlineExceeded)},
+	{"file", as[*fs.PathError]},
+}
+
+func is(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
+}
+
+func as[T error](err error) bool {
+	var found T
+	return errors.As(err, &found)
+}
+
+func wrong(code applet.Code) func(error) bool {
+	return func(err error) bool {
+		var refused *applet.WrongCodeError
+		return errors.As(err, &refused) && refused.Code == code
+	}
+}
+
+// sharingViolation is SCARD_E_SHARING_VIOLATION: a program has the reader for
+// itself alone, so that waiting does not help.
+const sharingViolation = 0x8010000B
+
+func exclusive(err error) bool {
+	var failed *pcsc.Error
+	return errors.As(err, &failed) && failed.Code == sharingViolation
+}
+
+// An error that knows its situation says so itself: it has the key of a
+// situation, and may have arguments for its sentences, as T takes them.
+type (
+	keyed interface {
+		error
+		MessageKey() string
+	}
+	arguments interface {
+		error
+		MessageArgs() []any
+	}
+)
+
+// Explain tells a person what err means. An error that has MessageKey() string
+// is explained by that key, any other by what it is made of; one that is not
+// known is an internal error. Of nil there is nothing to say.
+func (c *Catalogue) Explain(err error) Message {
+	if err == nil {
+		return Message{}
+	}
+	key, args := key(err), args(err)
+	s := situations[key]
+	tries, n := triesOf(err, s)
+	if n > 0 {
+		args = append(args, "n", n)
+	}
+	return Message{
+		Key:   key,
+		Code:  s.code,
+		What:  c.T("error."+key+".what", args...),
+		Tries: c.T(tries, args...),
+		Next:  c.T("error."+key+".next", args...),
+	}
+}
+
+func key(err error) string {
+	var named keyed
+	if errors.As(err, &named) {
+		if _, known := situations[named.MessageKey()]; known {
+			return named.MessageKey()
+		}
+	}
+	for _, c := range causes {
+		if c.in(err) {
+			return c.key
+		}
+	}
+	return "internal"
+}
+
+func args(err error) []any {
+	var with arguments
+	if errors.As(err, &with) {
+		return with.MessageArgs()
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return []any{"file", path.Path}
+	}
+	return nil
+}
+
+// triesOf returns the key of the sentence about the tries, and how many are left
+// if the card said so.
+func triesOf(err error, s situation) (key string, n int) {
+	var refused *applet.WrongCodeError
+	switch {
+	case s.tries != unchanged:
+		return s.tries, 0
+	case errors.As(err, &refused):
+		return leftKey(refused), refused.Tries
+	case spendsTry(err):
+		return uncertain, 0
+	}
+	return unchanged, 0
+}
+
+func leftKey(refused *applet.WrongCodeError) string {
+	key := "tries.left"
+	if refused.Code == applet.CodePUK {
+		key = pukLeft
+	}
+	if refused.Tries < 0 {
+		return key + "-unknown"
+	}
+	return key
+}
+
+// spendsTry says whether err happened while a code was on its way to the card,
+// which may have counted it.
+func spendsTry(err error) bool {
+	var at *applet.StepError
+	if !errors.As(err, &at) {
+		return false
+	}
+	switch at.Step {
+	case applet.StepVerifyPIN, applet.StepVerifyPUK, applet.StepChangePIN, applet.StepResetCounter:
+		return true
+	}
+	return false
+}
