@@ -108,6 +108,7 @@ var situations = map[string]situation{
 	"timeout":       {"CIE-APP-04", unchanged},
 	"file":          {"CIE-APP-05", unchanged}, // argument file
 	"no-code-input": {"CIE-APP-06", unchanged},
+	"settings":      {"CIE-APP-07", unchanged},
 }
 
 // A cause ties an error of the packages below to a situation.
@@ -285,7 +286,7 @@ func leftKey(refused *applet.WrongCodeError) string {
 // which may have counted it.
 func spendsTry(err error) bool {
 	var at *applet.StepError
-	if !errors.As(err, &at) {
+	if !errors.As(err, &at) || errors.Is(err, applet.ErrCodeForm) {
 		return false
 	}
 	switch at.Step {

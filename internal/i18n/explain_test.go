@@ -17,13 +17,14 @@ import (
 
 	"github.com/softwarecie/cie/applet"
 	"github.com/softwarecie/cie/applet/apdu"
+	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/pairing"
 	"github.com/softwarecie/cie/internal/trust"
 	"github.com/softwarecie/cie/pcsc"
 )
 
-// explained has every exported error of the packages below the holder's
-// operations, with the situation it is.
+// explained has every exported error of the holder's operations and of the
+// packages below them, with the situation it is.
 var explained = map[string]struct {
 	err error
 	key string
@@ -67,6 +68,32 @@ var explained = map[string]struct {
 	"trust.ErrValidity":          {trust.ErrValidity, "certificate-date"},
 	"apdu.ErrLength":             {apdu.ErrLength, "card-data"},
 	"apdu.StatusError":           {&apdu.StatusError{INS: 0x20, SW: 0x6A82}, "card-refused"},
+	"cie.ErrLastTry":             {cie.ErrLastTry, "pin-last-try"},
+	"cie.ErrLastPUKTry":          {cie.ErrLastPUKTry, "puk-last-try"},
+	"cie.ErrOtherCard":           {cie.ErrOtherCard, "other-card"},
+	"cie.ErrNotGenuine":          {cie.ErrNotGenuine, "not-genuine"},
+	"cie.ErrUnknownIssuer":       {cie.ErrUnknownIssuer, "issuer-unknown"},
+	"cie.ErrNeedsAllDigits":      {cie.ErrNeedsAllDigits, "not-paired"},
+	"cie.ErrStaleHalf":           {cie.ErrStaleHalf, "half-stale"},
+	"cie.ErrCodeLength":          {cie.ErrCodeLength, "code-length"},
+	"cie.ErrPUKLength":           {cie.ErrPUKLength, "puk-length"},
+	"cie.ErrNewPINLength":        {cie.ErrNewPINLength, "new-pin-length"},
+	"cie.ErrCodeDigits":          {cie.ErrCodeDigits, "code-digits"},
+	"cie.ErrNewPINRepeat":        {cie.ErrNewPINRepeat, "new-pin-repeat"},
+	"cie.ErrSeveralCards":        {cie.ErrSeveralCards, "several-cards"},
+	"cie.ErrNoReader":            {cie.ErrNoReader, "no-reader"},
+	"cie.ErrForeign":             {cie.ErrForeign, "not-cie"},
+	"cie.ErrNotSaved":            {cie.ErrNotSaved, "pairing-unsaved"},
+	"cie.ErrPadding":             {cie.ErrPadding, "internal"},
+	"cie.ErrClosed":              {cie.ErrClosed, "internal"},
+	"cie.FewTriesError":          {&cie.FewTriesError{Tries: 2}, "puk-few"},
+	"cie.WeakPINError":           {&cie.WeakPINError{Rule: cie.RuleRun}, "new-pin-run"},
+	"cie.UncertainError":         {&cie.UncertainError{Err: pcsc.ErrRemoved}, "pin-uncertain"},
+	"cie.SentError":              {&cie.SentError{Code: applet.CodePIN, Err: pcsc.ErrReset}, "card-reset"},
+	"all digits equal":           {&cie.WeakPINError{Rule: cie.RuleAllEqual}, "new-pin-equal"},
+	"the old PIN":                {&cie.WeakPINError{Rule: cie.RuleSame}, "new-pin-same"},
+	"the birth date":             {&cie.WeakPINError{Rule: cie.RuleBirthDate}, "new-pin-birth-date"},
+	"the card's number":          {&cie.WeakPINError{Rule: cie.RuleCardNumber}, "new-pin-card-number"},
 	"the reader held by a GnuPG": {&pcsc.Error{Op: "connect", Code: 0x8010000B}, "exclusive"},
 	"a wrong PUK":                {&applet.WrongCodeError{Code: applet.CodePUK, Tries: 9}, "puk-wrong"},
 	"a cancelled context":        {context.Canceled, "cancelled"},
@@ -92,10 +119,10 @@ func TestErrorsAreExplained(t *testing.T) {
 	}
 }
 
-// A new error of a package below needs a row in the table above, and so a
+// A new error needs a row in the table above, and so a
 // sentence.
 func TestNoErrorIsForgotten(t *testing.T) {
-	for _, folder := range []string{"applet", "applet/apdu", "internal/pairing", "internal/trust", "pcsc"} {
+	for _, folder := range []string{"applet", "applet/apdu", "internal/cie", "internal/pairing", "internal/trust", "pcsc"} {
 		files, err := filepath.Glob(filepath.Join("..", "..", folder, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no source in %s (%v)", folder, err)
@@ -201,6 +228,14 @@ func TestExplain(t *testing.T) {
 			"CIE-CRD-02", "may have counted a try",
 		},
 		{
+			"link lost after the PIN was accepted", &applet.StepError{Step: applet.StepReadFile, Err: pcsc.ErrRemoved},
+			"CIE-CRD-02", "You have not lost any try.",
+		},
+		{
+			"a code that never left", &applet.StepError{Step: applet.StepChangePIN, Err: applet.ErrCodeForm},
+			"CIE-PIN-01", "You have not lost any try.",
+		},
+		{
 			"wrong PIN at its step", &applet.StepError{Step: applet.StepVerifyPIN, Err: wrongPIN(2)},
 			"CIE-PIN-02", "2 tries are left",
 		},
@@ -221,6 +256,18 @@ func TestExplain(t *testing.T) {
 	}
 	if m := Load(English).Explain(nil); m != (Message{}) {
 		t.Errorf("Explain(nil) = %v, want nothing", m)
+	}
+}
+
+// Each step of an operation is told in words.
+func TestStepsHaveWords(t *testing.T) {
+	for _, step := range []cie.Step{
+		cie.StepConnect, cie.StepRead, cie.StepGenuine, cie.StepAuthenticate, cie.StepVerify, cie.StepCertificate,
+		cie.StepSeal, cie.StepSave, cie.StepChange, cie.StepUnblock, cie.StepSign, cie.StepRetry,
+	} {
+		if key := "step." + string(step); Load(Italian).T(key) == key {
+			t.Errorf("no text %s", key)
+		}
 	}
 }
 
