@@ -19,3 +19,9 @@ func allocate(n int) []byte {
 func release(page []byte) {
 	_ = windows.VirtualFree(uintptr(unsafe.Pointer(&page[0])), 0, windows.MEM_RELEASE)
 }
+
+// noDumps keeps the error reporting of Windows from writing our memory.
+func noDumps() {
+	const noFaultBox, noCriticalErrors = 0x0002, 0x0001
+	windows.SetErrorMode(noFaultBox | noCriticalErrors)
+}

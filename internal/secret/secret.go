@@ -91,3 +91,7 @@ func ClearStack() {
 	clear(frame[:])
 	runtime.KeepAlive(&frame)
 }
+
+// NoDumps keeps the whole process out of core dumps, for programs that handle
+// codes.
+func NoDumps() { noDumps() }

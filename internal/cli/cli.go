@@ -1,0 +1,280 @@
+// Package cli is the command line of the program: it asks for codes, calls the
+// holder's operations, and says in words or in JSON what came of it.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/softwarecie/cie/applet"
+	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/i18n"
+	"github.com/softwarecie/cie/internal/settings"
+	"github.com/softwarecie/cie/pcsc"
+)
+
+// An App is one run of the command line.
+type App struct {
+	In       *os.File
+	Out, Err io.Writer
+	Version  string
+	Getenv   func(string) string
+	Cards    cie.Cards // nil: the readers of this computer
+
+	json     bool
+	reader   string
+	code     codeFlags
+	consent  cie.Consent
+	client   *pcsc.Client
+	messages *i18n.Catalogue
+	settings settings.Settings
+	holder   *cie.Holder
+	result   result
+	exit     int
+}
+
+// Main runs the command line of this process and returns its exit status.
+func Main(version string) int {
+	a := &App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Version: version, Getenv: os.Getenv}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	return a.Run(ctx, os.Args[1:])
+}
+
+// Run executes one command line.
+func (a *App) Run(ctx context.Context, args []string) int {
+	debug.SetTraceback("none") // a crash prints no memory
+	a.messages = i18n.Load(a.language(""))
+	a.exit = exitOK
+	root := a.Command()
+	root.SetArgs(args)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
+	if err := root.ExecuteContext(ctx); err != nil {
+		a.fail(err)
+	}
+	if a.client != nil {
+		_ = a.client.Close()
+	}
+	return a.exit
+}
+
+// language is that of the setting, else of the environment.
+func (a *App) language(setting string) i18n.Language {
+	if setting != "" && a.Getenv("CIE_LANG") == "" {
+		return i18n.Match(setting)
+	}
+	return i18n.Detect(a.Getenv)
+}
+
+// t is a text in the person's language.
+func (a *App) t(key string, args ...any) string { return a.messages.T(key, args...) }
+
+// Command is the tree of commands.
+func (a *App) Command() *cobra.Command {
+	root := &cobra.Command{
+		Use: "cie", Short: a.t("cli.cie"), Long: a.t("cli.cie") + "\n\n" + a.t("cli.cie.long"), Version: a.Version,
+		SilenceErrors: true, SilenceUsage: true,
+		Example: "  cie status\n  cie pair\n  cie pin verify\n  cie status --json",
+	}
+	root.SetVersionTemplate("cie {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	flags := root.PersistentFlags()
+	flags.BoolVar(&a.json, "json", false, a.t("cli.flag.json"))
+	flags.StringVar(&a.reader, "reader", "", a.t("cli.flag.reader"))
+	root.AddCommand(
+		a.statusCommand(), a.readersCommand(), a.listCommand(), a.pairCommand(), a.unpairCommand(), a.forgetCommand(),
+		a.pinCommand(), a.certCommand(), a.infoCommand(), a.cardCommand(), a.signDigestCommand(), a.demoCommand(), a.versionCommand(),
+	)
+	root.CompletionOptions.HiddenDefaultCmd = false
+	return root
+}
+
+// command makes a command whose run is f, with settings and Holder ready.
+func (a *App) command(use, key, example string, f func(ctx context.Context, args []string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: a.t(key), Example: example, Args: a.arguments(use),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.prepare(); err != nil {
+				return err
+			}
+			if err := f(c.Context(), args); err != nil {
+				return err
+			}
+			a.succeed()
+			return nil
+		},
+	}
+}
+
+// arguments allows as many as the usage line shows.
+func (a *App) arguments(use string) cobra.PositionalArgs {
+	most := strings.Count(use, "[ID")
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) > most {
+			return usage(fmt.Errorf("too many arguments: %s", strings.Join(args, " ")))
+		}
+		return nil
+	}
+}
+
+// prepare reads the settings and makes the Holder.
+func (a *App) prepare() (err error) {
+	if a.settings, err = settings.Load(settings.Path()); err != nil {
+		return usage(err)
+	}
+	a.messages = i18n.Load(a.language(a.settings.Language))
+	cards := a.Cards
+	if cards == nil {
+		a.client = pcsc.New(pcsc.Waiting(func(string) { a.say(a.t("step.wait-program")) }))
+		cards = cie.OnPCSC(a.client)
+	}
+	if a.holder, err = a.settings.Holder(cards, settings.KeyringPatience); err != nil {
+		return err
+	}
+	a.holder.Progress = a.progress
+	return nil
+}
+
+// progress names the step on the terminal; scripts do not see it.
+func (a *App) progress(s cie.Step) {
+	if a.interactive() {
+		fmt.Fprintf(a.Err, "  · %s\n", a.t("step."+string(s)))
+	}
+}
+
+// say writes a line for a person, beside the answer.
+func (a *App) say(line string) {
+	if !a.json {
+		fmt.Fprintln(a.Err, line)
+	}
+}
+
+// print writes a line of the answer.
+func (a *App) print(format string, args ...any) {
+	if !a.json {
+		fmt.Fprintf(a.Out, format+"\n", args...)
+	}
+}
+
+// interactive says whether a person sits at the other end.
+func (a *App) interactive() bool {
+	return !a.json && a.In != nil && term.IsTerminal(int(a.In.Fd())) && !a.code.given()
+}
+
+// target chooses the card: by the reader given, whole or in part of its name, or
+// the only one there is.
+func (a *App) target(ctx context.Context) (cie.Target, error) {
+	name, err := a.fullName(ctx)
+	if err == nil {
+		name, err = a.holder.Find(ctx, name)
+	}
+	return cie.Target{Reader: name, Consent: a.consent}, err
+}
+
+// fullName completes the name given with --reader.
+func (a *App) fullName(ctx context.Context) (string, error) {
+	if a.reader == "" {
+		return "", nil
+	}
+	readers, err := a.holder.Cards.Readers(ctx)
+	if err != nil {
+		return "", err
+	}
+	found := ""
+	for _, r := range readers {
+		if r.Name == a.reader {
+			return r.Name, nil
+		}
+		if strings.Contains(strings.ToLower(r.Name), strings.ToLower(a.reader)) {
+			if found != "" {
+				return "", usage(fmt.Errorf("--reader %q fits more than one reader", a.reader))
+			}
+			found = r.Name
+		}
+	}
+	if found == "" {
+		return "", cie.ErrNoReader
+	}
+	return found, nil
+}
+
+// agree runs an operation, and asks a person for the consent it turns out to
+// need. No code has left when it is asked for.
+func (a *App) agree(target cie.Target, operation func(cie.Target) error) error {
+	for {
+		err := operation(target)
+		var few *cie.FewTriesError
+		switch {
+		case errors.Is(err, cie.ErrLastTry) && a.confirm(a.t("prompt.last-try", "word", a.t("word.last")), a.t("word.last")),
+			errors.Is(err, cie.ErrLastPUKTry) && a.confirm(a.t("prompt.last-puk-try", "word", a.t("word.last")), a.t("word.last")):
+			target.LastTry = true
+		case errors.As(err, &few) && a.confirm(a.t("prompt.few-tries", "n", few.Tries, "word", a.t("word.yes")), a.t("word.yes")):
+			target.FewPUKTries = true
+		case errors.Is(err, cie.ErrUnknownIssuer) && a.confirm(a.t("prompt.unknown-issuer", "word", a.t("word.yes")), a.t("word.yes")):
+			target.UnknownIssuer = true
+		default:
+			return err
+		}
+	}
+}
+
+// confirm asks a person to type a word.
+func (a *App) confirm(question, word string) bool {
+	if !a.interactive() {
+		return false
+	}
+	fmt.Fprint(a.Err, question)
+	answer, err := readLine(a.In)
+	return err == nil && strings.EqualFold(strings.TrimSpace(answer), word)
+}
+
+// readLine reads a line that is no secret, a byte at a time so that nothing after
+// it is taken.
+func readLine(in io.Reader) (string, error) {
+	var line []byte
+	for one := make([]byte, 1); len(line) < 1000; {
+		n, err := in.Read(one)
+		if n == 1 && one[0] != '\n' {
+			line = append(line, one[0])
+		}
+		if n == 1 && one[0] == '\n' {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return string(line), nil
+}
+
+// date is a day as people write it here.
+func date(t time.Time) string { return t.Format("02/01/2006") }
+
+// consentFlags are those by which a script says what a person would type.
+func (a *App) consentFlags(c *cobra.Command, puk bool) {
+	c.Flags().BoolVar(&a.consent.LastTry, "accept-last-try", false, a.t("cli.flag.last-try"))
+	c.Flags().BoolVar(&a.consent.UnknownIssuer, "accept-unknown-issuer", false, a.t("cli.flag.unknown-issuer"))
+	if puk {
+		c.Flags().BoolVar(&a.consent.FewPUKTries, "accept-few-tries", false, a.t("cli.flag.few-tries"))
+	}
+}
+
+// parsePAN reads the identifier of a card as it is listed.
+func parsePAN(s string) (applet.PAN, error) {
+	pan, err := applet.ParsePAN(s)
+	if err != nil {
+		return pan, usage(err)
+	}
+	return pan, nil
+}

@@ -1,0 +1,244 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/softwarecie/cie/applet"
+	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/pairing"
+	"github.com/softwarecie/cie/internal/secret"
+)
+
+// prepared chooses the card and, where a person will be asked, tells first what
+// is known of it: whether four digits are enough, and the tries left.
+func (a *App) prepared(ctx context.Context) (target cie.Target, prompt string, err error) {
+	prompt = a.t("prompt.pin")
+	if target, err = a.target(ctx); err != nil || !a.interactive() {
+		return target, prompt, err
+	}
+	all, err := a.holder.Status(ctx)
+	if err != nil {
+		return target, prompt, err
+	}
+	for _, s := range all {
+		if s.Reader.Name != target.Reader {
+			continue
+		}
+		if s.Err != nil {
+			return target, prompt, s.Err
+		}
+		if !s.CIE {
+			return target, prompt, applet.ErrNotCIE
+		}
+		target.PAN = s.PAN
+		info := a.cardOf(s)
+		a.printCard(info)
+		if info.Digits == 4 {
+			prompt = a.t("prompt.pin-paired")
+		}
+	}
+	return target, prompt, nil
+}
+
+// done tells what is known of a card after an operation on it.
+func (a *App) done(pan applet.PAN) {
+	info := cardInfo{PAN: pan.String(), Digits: 8, Genuine: "unknown"}
+	if a.holder.Pairings != nil {
+		if r, err := a.holder.Pairings.Get(pan); err == nil {
+			info = a.recordInfo(r)
+		}
+	}
+	a.result.cardInfo = &info
+}
+
+func (a *App) pairCommand() *cobra.Command {
+	c := a.command("pair", "cli.pair", "  cie pair\n  cie pair --pin-fd 3 3<file", func(ctx context.Context, _ []string) error {
+		target, _, err := a.prepared(ctx)
+		if err != nil {
+			return err
+		}
+		pin, err := a.ask(a.code.pin, a.t("prompt.pin"))
+		if err != nil {
+			return err
+		}
+		defer pin.Wipe()
+		var record pairing.Record
+		err = a.agree(target, func(t cie.Target) (err error) {
+			record, err = a.holder.Pair(ctx, t, pin)
+			return err
+		})
+		if err != nil && !errors.Is(err, cie.ErrNotSaved) {
+			return err
+		}
+		info := a.recordInfo(record)
+		a.result.cardInfo, a.result.Tries = &info, number(applet.CodePIN.MaxTries())
+		a.printCard(info)
+		return err
+	})
+	a.consentFlags(c, false)
+	return a.codeFlags(c, "pin")
+}
+
+func (a *App) unpairCommand() *cobra.Command {
+	all := false
+	c := a.command("unpair [ID]", "cli.unpair", "  cie unpair\n  cie unpair 123456789012\n  cie unpair --all", func(ctx context.Context, args []string) error {
+		if !all {
+			r, err := a.record(ctx, args)
+			if err != nil && len(args) == 0 {
+				return err
+			}
+			pan := r.PAN
+			if err != nil { // a damaged record is forgotten by its number
+				if pan, err = parsePAN(args[0]); err != nil {
+					return err
+				}
+			}
+			return a.holder.Unpair(pan)
+		}
+		records, err := a.holder.Paired()
+		for _, r := range records {
+			err = errors.Join(err, a.holder.Unpair(r.PAN))
+		}
+		return err
+	})
+	c.Flags().BoolVar(&all, "all", false, a.t("cli.flag.all"))
+	return c
+}
+
+func (a *App) forgetCommand() *cobra.Command {
+	all := false
+	c := a.command("forget --all", "cli.forget", "  cie forget --all", func(context.Context, []string) error {
+		if !all {
+			return usage(errors.New("say --all: everything is forgotten"))
+		}
+		if a.holder.Pairings == nil {
+			return nil
+		}
+		return a.holder.Pairings.Forget()
+	})
+	c.Flags().BoolVar(&all, "all", false, a.t("cli.flag.all"))
+	return c
+}
+
+func (a *App) pinCommand() *cobra.Command {
+	pin := &cobra.Command{Use: "pin", Short: a.t("cli.pin-group")}
+	pin.AddCommand(a.verifyCommand(), a.changeCommand(), a.unblockCommand(), a.triesCommand())
+	return pin
+}
+
+func (a *App) verifyCommand() *cobra.Command {
+	c := a.command("verify", "cli.pin.verify", "  cie pin verify\n  cie pin verify --pin-fd 3 3<file", func(ctx context.Context, _ []string) error {
+		return a.withPIN(ctx, func(t cie.Target, pin *secret.Buffer) error {
+			pan, err := a.holder.VerifyPIN(ctx, t, pin)
+			if err == nil {
+				a.done(pan)
+			}
+			return err
+		}, func() { a.print("%s", a.t("cli.pin-right")) })
+	})
+	a.consentFlags(c, false)
+	return a.codeFlags(c, "pin")
+}
+
+// withPIN asks for the PIN and does something with it.
+func (a *App) withPIN(ctx context.Context, do func(cie.Target, *secret.Buffer) error, after func()) error {
+	target, prompt, err := a.prepared(ctx)
+	if err != nil {
+		return err
+	}
+	pin, err := a.ask(a.code.pin, prompt)
+	if err != nil {
+		return err
+	}
+	defer pin.Wipe()
+	if err := a.agree(target, func(t cie.Target) error { return do(t, pin) }); err != nil {
+		return err
+	}
+	a.result.Tries = number(applet.CodePIN.MaxTries())
+	after()
+	return nil
+}
+
+func (a *App) changeCommand() *cobra.Command {
+	c := a.command("change", "cli.pin.change", "  cie pin change\n  cie pin change --pin-fd 3 --new-pin-fd 4 3<old 4<new", func(ctx context.Context, _ []string) error {
+		return a.withPIN(ctx, func(t cie.Target, pin *secret.Buffer) error {
+			next, err := a.askNewPIN()
+			if err != nil {
+				return err
+			}
+			defer next.Wipe()
+			return a.agree(t, func(t cie.Target) error {
+				pan, err := a.holder.ChangePIN(ctx, t, pin, next)
+				if err == nil {
+					a.done(pan)
+				}
+				return err
+			})
+		}, a.changed)
+	})
+	a.consentFlags(c, false)
+	return a.codeFlags(c, "pin", "new-pin")
+}
+
+// changed says what to do after a change of the PIN.
+func (a *App) changed() {
+	a.print("%s", a.t("cli.pin-changed"))
+	a.print("%s", a.t("note.keep-codes"))
+	a.print("%s", a.t("note.pair-again"))
+}
+
+func (a *App) unblockCommand() *cobra.Command {
+	c := a.command("unblock", "cli.pin.unblock", "  cie pin unblock\n  cie pin unblock --puk-fd 3 --new-pin-fd 4 3<puk 4<new", func(ctx context.Context, _ []string) error {
+		target, _, err := a.prepared(ctx)
+		if err != nil {
+			return err
+		}
+		a.say(a.t("note.puk-limit"))
+		puk, err := a.ask(a.code.puk, a.t("prompt.puk"))
+		if err != nil {
+			return err
+		}
+		defer puk.Wipe()
+		next, err := a.askNewPIN()
+		if err != nil {
+			return err
+		}
+		defer next.Wipe()
+		err = a.agree(target, func(t cie.Target) error {
+			pan, err := a.holder.UnblockPIN(ctx, t, puk, next)
+			if err == nil {
+				a.done(pan)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		a.result.Tries = number(applet.CodePIN.MaxTries())
+		a.changed()
+		return nil
+	})
+	a.consentFlags(c, true)
+	return a.codeFlags(c, "puk", "new-pin")
+}
+
+func (a *App) triesCommand() *cobra.Command {
+	return a.command("tries", "cli.pin.tries", "  cie pin tries --json", func(ctx context.Context, _ []string) error {
+		target, err := a.target(ctx)
+		if err != nil {
+			return err
+		}
+		t, err := a.holder.Tries(ctx, target)
+		if err != nil {
+			return err
+		}
+		a.done(t.PAN)
+		a.result.Tries, a.result.PUKTries = number(t.PIN), number(t.PUK)
+		a.print("%s", a.triesText("pin", a.result.Tries))
+		a.print("%s", a.triesText("puk", a.result.PUKTries))
+		return nil
+	})
+}

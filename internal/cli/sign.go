@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/pairing"
+	"github.com/softwarecie/cie/internal/secret"
+	"github.com/softwarecie/cie/internal/trust"
+)
+
+func (a *App) certCommand() *cobra.Command {
+	asPEM, asDER, asText, out := false, false, false, ""
+	c := a.command("cert [ID]", "cli.cert", "  cie cert --text\n  cie cert --pem -o cie.pem", func(ctx context.Context, args []string) error {
+		certificate, err := a.certificate(ctx, args)
+		if err != nil {
+			return err
+		}
+		content := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
+		switch {
+		case asDER:
+			content = certificate.Raw
+		case asText:
+			content = []byte(a.certificateText(certificate))
+		}
+		return a.write(out, content)
+	})
+	c.Flags().BoolVar(&asPEM, "pem", false, a.t("cli.flag.pem"))
+	c.Flags().BoolVar(&asDER, "der", false, a.t("cli.flag.der"))
+	c.Flags().BoolVar(&asText, "text", false, a.t("cli.flag.text"))
+	c.Flags().StringVarP(&out, "output", "o", "", a.t("cli.flag.output"))
+	c.MarkFlagsMutuallyExclusive("pem", "der", "text")
+	a.consentFlags(c, false)
+	return a.codeFlags(c, "pin")
+}
+
+// certificate is that of a paired card, which costs nothing, else it is read
+// from the card, for which the PIN is needed.
+func (a *App) certificate(ctx context.Context, args []string) (*x509.Certificate, error) {
+	r, err := a.record(ctx, args)
+	if err == nil {
+		info := a.recordInfo(r)
+		a.result.cardInfo = &info
+		return x509.ParseCertificate(r.Certificate)
+	}
+	if !errors.Is(err, pairing.ErrNotPaired) || len(args) > 0 {
+		return nil, err
+	}
+	var certificate *x509.Certificate
+	err = a.withPIN(ctx, func(t cie.Target, pin *secret.Buffer) error {
+		login, err := a.holder.Login(ctx, t, pin)
+		if err != nil {
+			return err
+		}
+		defer login.Close()
+		certificate = login.Certificate()
+		a.done(login.PAN())
+		return nil
+	}, func() {})
+	return certificate, err
+}
+
+// certificateText is the certificate in words.
+func (a *App) certificateText(c *x509.Certificate) string {
+	h := trust.HolderOf(c)
+	_, verdict, _ := a.holder.Roots.VerifyHolder(c)
+	return strings.Join([]string{
+		h.FullName(),
+		a.t("cli.document", "number", h.DocumentNumber),
+		a.t("cli.tax-code", "code", h.TaxCode),
+		a.t("cli.expires", "date", date(h.Expires)),
+		a.t("cli.issuer", "name", c.Issuer.CommonName),
+		a.t("genuine." + string(verdict)),
+		fmt.Sprintf("%X", c.SerialNumber),
+	}, "\n") + "\n"
+}
+
+// write puts content into a file, whole or not at all, or to standard output.
+func (a *App) write(path string, content []byte) error {
+	if path == "" || path == "-" {
+		if a.json {
+			a.result.Output = string(content)
+			return nil
+		}
+		_, err := a.Out.Write(content)
+		return err
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".cie-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name())
+	_, err = temporary.Write(content)
+	if err := errors.Join(err, temporary.Close()); err != nil {
+		return err
+	}
+	a.result.Output = path
+	return os.Rename(temporary.Name(), path)
+}
+
+// hashes are the digests that a signature can be made over.
+var hashes = map[string]crypto.Hash{
+	"sha1": crypto.SHA1, "sha224": crypto.SHA224, "sha256": crypto.SHA256, "sha384": crypto.SHA384, "sha512": crypto.SHA512,
+}
+
+// maxInput bounds the file that is signed, in bytes.
+const maxInput = 1 << 30
+
+func (a *App) signDigestCommand() *cobra.Command {
+	name, in, out, isDigest, isFile := "", "", "", false, false
+	c := a.command("sign-digest", "cli.sign-digest",
+		"  cie sign-digest --hash sha256 --in document --out signature\n  openssl dgst -sha256 -verify key.pem -signature signature document",
+		func(ctx context.Context, _ []string) error {
+			hash, ok := hashes[strings.ToLower(name)]
+			if !ok {
+				return usage(fmt.Errorf("no digest %q", name))
+			}
+			digest, err := a.digest(hash, in, isDigest, isFile)
+			if err != nil {
+				return err
+			}
+			var signature []byte
+			err = a.withPIN(ctx, func(t cie.Target, pin *secret.Buffer) error {
+				login, err := a.holder.Login(ctx, t, pin)
+				if err != nil {
+					return err
+				}
+				defer login.Close()
+				a.done(login.PAN())
+				signature, err = login.Signer(ctx).Sign(nil, digest, hash)
+				return err
+			}, func() {})
+			if err != nil {
+				return err
+			}
+			return a.write(out, signature)
+		})
+	c.Flags().StringVar(&name, "hash", "sha256", a.t("cli.flag.hash"))
+	c.Flags().StringVar(&in, "in", "", a.t("cli.flag.in"))
+	c.Flags().StringVar(&out, "out", "", a.t("cli.flag.output"))
+	c.Flags().BoolVar(&isDigest, "digest", false, a.t("cli.flag.digest"))
+	c.Flags().BoolVar(&isFile, "file", false, a.t("cli.flag.file"))
+	c.MarkFlagsMutuallyExclusive("digest", "file")
+	a.consentFlags(c, false)
+	return a.codeFlags(c, "pin")
+}
+
+// digest is what is signed: the digest of the file, or the file itself where it
+// has just the length of one.
+func (a *App) digest(hash crypto.Hash, path string, isDigest, isFile bool) ([]byte, error) {
+	if path == "" {
+		return nil, usage(errors.New("--in names the file to sign"))
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	start := make([]byte, hash.Size()+1)
+	n, err := io.ReadFull(file, start)
+	start = start[:n]
+	switch {
+	case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, err
+	case isDigest && n != hash.Size():
+		return nil, usage(fmt.Errorf("%s is not a digest of %d bytes", path, hash.Size()))
+	case n == hash.Size() && !isFile:
+		return start, nil
+	}
+	h := hash.New()
+	if _, err := io.Copy(h, io.LimitReader(io.MultiReader(bytes.NewReader(start), file), maxInput)); err != nil {
+		return nil, err
+	}
+	return h.Sum(nil), nil
+}
