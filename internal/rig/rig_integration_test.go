@@ -87,3 +87,31 @@ func TestScript(t *testing.T) {
 		t.Errorf("output %q, want the readers", out)
 	}
 }
+
+// The proxy carries a whole listing of readers unchanged, and then does what it is
+// told; opensc-tool says what it made of it.
+func TestProxy(t *testing.T) {
+	StartPCSCD(t)
+	p := StartProxy(t)
+	if got := openscReaders(t); !strings.Contains(got, FirstReader) || !strings.Contains(got, SecondReader) {
+		t.Errorf("through the proxy opensc-tool -l lists %q", got)
+	}
+	if n := p.Calls(Establish); n != 1 {
+		t.Errorf("%d contexts established, want 1", n)
+	}
+	p.Inject(Fault{Call: Establish, Code: 0x8010006A, Times: 1}) // SCARD_W_SECURITY_VIOLATION
+	if got := openscReaders(t); strings.Contains(got, FirstReader) {
+		t.Errorf("refused, opensc-tool -l still lists %q", got)
+	}
+	if got := openscReaders(t); !strings.Contains(got, FirstReader) {
+		t.Errorf("after one refusal opensc-tool -l lists %q", got)
+	}
+	p.Inject(Fault{Call: ReaderStates, Empty: true})
+	if got := openscReaders(t); strings.Contains(got, FirstReader) {
+		t.Errorf("without readers opensc-tool -l lists %q", got)
+	}
+	p.Heal()
+	if got := openscReaders(t); !strings.Contains(got, FirstReader) {
+		t.Errorf("healed, opensc-tool -l lists %q", got)
+	}
+}
