@@ -1,0 +1,85 @@
+# Software CIE. "make" lists the targets.
+
+# The versions of the tools; their folder survives "make clean" and a new clone.
+GOLANGCI_LINT_VERSION := v2.15.0
+GOFUMPT_VERSION       := v0.12.0
+
+CACHE         := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/softwarecie
+GOLANGCI_LINT := $(CACHE)/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
+GOFUMPT       := $(CACHE)/tools/gofumpt-$(GOFUMPT_VERSION)/gofumpt
+
+# One set of flags for build, test and lint: another would compile everything again.
+export GOFLAGS     := -trimpath -buildvcs=false -mod=readonly
+export GOTOOLCHAIN ?= auto
+export PATH        := $(CACHE)/go/bin:$(PATH):/usr/sbin:/sbin
+
+VERSION := $(or $(shell git describe --tags --always --dirty 2>/dev/null),unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# The programs that exist, each in a folder of cmd.
+PROGRAMS := $(patsubst cmd/%/,%,$(wildcard cmd/*/))
+
+# Packages with tests that need pcscd, the virtual reader and other programs.
+INTEGRATION = $(shell grep -rl --include='*_test.go' '^//go:build.*integration' . | xargs -r -n1 dirname | sort -u)
+
+.PHONY: help deps build run test unit integration race fuzz fuzz-short check lint vet format man docs clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+build: ## build the programs into build/
+	@scripts/deps.sh build
+	@mkdir -p build
+	go build -ldflags '$(LDFLAGS)' -o build/ $(addprefix ./cmd/,$(PROGRAMS))
+
+run: ## show the main job, with your card or an emulated one
+	@scripts/deps.sh run
+	@$(MAKE) --no-print-directory build
+	@scripts/run.sh
+
+test: ## run all tests; installs what they need
+	@scripts/deps.sh test
+	@$(MAKE) --no-print-directory unit integration
+
+unit: ## run the tests that need nothing but Go
+	go test ./...
+
+integration: build ## run the tests that go through pcscd and other programs
+	$(if $(strip $(INTEGRATION)),go test -tags integration $(INTEGRATION),@echo no integration tests)
+
+race: ## run the unit tests with the race detector
+	go test -race ./...
+
+check: test vet format lint fuzz-short ## all that a change must pass, as in continuous integration
+
+vet:
+	go vet -tags integration ./...
+
+# Also finds the mistakes of the packages' shell scripts.
+lint: $(GOLANGCI_LINT) ## look for mistakes in code and scripts
+	$(GOLANGCI_LINT) run ./...
+	shellcheck .ci/run $$(git ls-files '*.sh')
+
+format: $(GOFUMPT) ## tell the files that are not formatted
+	@unformatted=$$($(GOFUMPT) -l .); [ -z "$$unformatted" ] || { echo "not formatted by gofumpt:" $$unformatted; exit 1; }
+
+fuzz: ## fuzz each target for FUZZTIME (8m)
+	scripts/fuzz.sh $(or $(FUZZTIME),8m)
+
+fuzz-short:
+	scripts/fuzz.sh $(or $(FUZZTIME),5s)
+
+man: build ## write the manual pages into build/man
+	build/cie man build/man
+
+docs: build ## write docs/cli.md
+	build/cie docs docs
+
+clean: ## remove what make has built
+	rm -rf build
+
+$(GOLANGCI_LINT):
+	GOFLAGS= GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+$(GOFUMPT):
+	GOFLAGS= GOBIN=$(@D) go install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)

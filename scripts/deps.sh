@@ -1,0 +1,100 @@
+#!/bin/bash
+# deps.sh build|run|test
+#
+# Installs what this computer lacks to build, run or test, from the packages of
+# Debian or Ubuntu; asks for the administrator's password if it needs it. With
+# nothing missing it does nothing. On other systems it says what is missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/sbin:/sbin # pcscd and ip, which a normal user's PATH lacks
+
+# The Go release to fetch where the system's is too old to fetch one by itself.
+toolchain=go1.26.8
+
+missing=()
+
+command_of() { command -v "$1" >/dev/null || missing+=("$2"); }
+library_of() { pkg-config --exists "$1" 2>/dev/null || missing+=("$2"); }
+file_of() { compgen -G "$1" >/dev/null || missing+=("$2"); }
+
+needs_build() {
+	command_of go golang-go
+	command_of gcc gcc
+	command_of pkg-config pkg-config
+	library_of libpcsclite libpcsclite-dev
+}
+
+needs_run() {
+	needs_build
+	command_of pcscd pcscd
+	file_of '/usr/lib/pcsc/drivers/serial/libifdvpcd*' vsmartcard-vpcd
+	command_of openssl openssl
+	command_of ip iproute2
+	command_of unshare util-linux
+}
+
+needs_test() {
+	needs_run
+	command_of opensc-tool opensc
+	command_of shellcheck shellcheck
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		echo "deps: run this as root: $*" >&2
+		return 1
+	fi
+}
+
+install_missing() {
+	[ ${#missing[@]} -gt 0 ] || return 0
+	if ! command -v apt-get >/dev/null; then
+		echo "deps: please install what these Debian packages hold: ${missing[*]}" >&2
+		return 1
+	fi
+	echo "deps: installing ${missing[*]}"
+	as_root env DEBIAN_FRONTEND=noninteractive sh -c \
+		'apt-get update -q && apt-get install -yq --no-install-recommends "$@"' sh "${missing[@]}"
+}
+
+# wanted_go is the language version of go.mod, such as 1.26.0.
+wanted_go() { awk '$1 == "go" { print $2 }' go.mod; }
+
+# Since 1.21 Go fetches the release that go.mod asks for by itself. An older one
+# can at least fetch it as what it is, a module, with its checksum verified.
+fetch_go() {
+	[ "$(go version)" \< "go version go1.21" ] || return 0
+	local cache=${XDG_CACHE_HOME:-$HOME/.cache}/softwarecie
+	[ ! -x "$cache/go/bin/go" ] || return 0
+	echo "deps: $(go version) is too old, fetching $toolchain"
+	local module folder
+	module=golang.org/toolchain@v0.0.1-$toolchain.$(go env GOOS)-$(go env GOARCH)
+	folder=$(cd / && GO111MODULE=on go mod download -json "$module" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+	if [ -z "$folder" ]; then
+		echo "deps: cannot fetch it; install Go $(wanted_go) or newer from https://go.dev/dl" >&2
+		return 1
+	fi
+	chmod -R u+w "$folder"
+	find "$folder/bin" "$folder/pkg/tool" -type f -exec chmod +x {} +
+	mkdir -p "$cache"
+	ln -sfn "$folder" "$cache/go"
+}
+
+case ${1-} in
+build | run | test) ;;
+*) echo "usage: deps.sh build|run|test" >&2 && exit 2 ;;
+esac
+
+if [ "$(uname)" = Linux ]; then
+	"needs_$1"
+	install_missing
+fi
+if ! command -v go >/dev/null; then
+	echo "deps: please install Go $(wanted_go) or newer from https://go.dev/dl" >&2
+	exit 1
+fi
+fetch_go

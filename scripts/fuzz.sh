@@ -1,0 +1,26 @@
+#!/bin/bash
+# fuzz.sh TIME [PACKAGE…]
+#
+# Runs every fuzz target of the packages (all of ours by default) for TIME, such as
+# 5s or 8m, one after the other. An input that breaks one is left in that package's
+# testdata/fuzz, where every later test run tries it again.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+time=${1:?usage: fuzz.sh TIME [PACKAGE…]}
+shift
+[ $# -gt 0 ] || set -- ./...
+
+# "go test -list" prints the targets of a package, then "ok <package> <time>".
+targets=$(go test -list '^Fuzz' "$@" | awk '
+	/^Fuzz/ { names = names " " $1 }
+	$1 == "ok" { n = split(names, name); for (i = 1; i <= n; i++) print $2, name[i]; names = "" }')
+
+total=0
+while read -r package name; do
+	[ -n "$package" ] || continue
+	echo "fuzz $package $name"
+	go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 2s "$package"
+	total=$((total + 1))
+done <<<"$targets"
+echo "fuzz: $total targets, $time each"
