@@ -74,6 +74,8 @@ type Holder struct {
 	LastTry  bool             // the guard of the last try is off
 	Now      func() time.Time // nil: time.Now
 	Random   io.Reader        // nil: crypto/rand
+
+	comeBack time.Duration // how long a card is given to come back; 0: 300 ms
 }
 
 // DefaultLinger is how long a card stays open after an authenticated step.

@@ -1,6 +1,7 @@
 package cie
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,10 +37,10 @@ type session struct {
 }
 
 // attempts is how often an operation is begun when the link breaks before any
-// code has left, and the time the card is given to come back.
+// code has left, and pause the time the card is given to come back.
 const (
 	attempts = 3
-	comeBack = 300 * time.Millisecond
+	pause    = 300 * time.Millisecond
 )
 
 // run does an operation in a transaction of its own: again, if the link broke
@@ -63,7 +64,7 @@ func (h *Holder) run(ctx context.Context, target Target, f func(*session) error)
 		}
 		h.step(StepRetry)
 		select {
-		case <-time.After(comeBack):
+		case <-time.After(cmp.Or(h.comeBack, pause)):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -117,7 +119,12 @@ func (a *App) forgetCommand() *cobra.Command {
 		if a.holder.Pairings == nil {
 			return nil
 		}
-		return a.holder.Pairings.Forget()
+		folder := a.holder.Pairings.Folder()
+		if err := a.holder.Pairings.Forget(); err != nil {
+			return err
+		}
+		_ = os.Remove(filepath.Dir(folder)) // ours too, if nothing else is in it
+		return nil
 	})
 	c.Flags().BoolVar(&all, "all", false, a.t("cli.flag.all"))
 	return c

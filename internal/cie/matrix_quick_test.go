@@ -1,0 +1,5 @@
+//go:build !integration
+
+package cie
+
+const fullMatrix = false
