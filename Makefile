@@ -46,6 +46,7 @@ unit: ## run the tests that need nothing but Go
 
 integration: build ## run the tests that go through pcscd and other programs
 	$(if $(strip $(INTEGRATION)),go test -tags integration $(INTEGRATION),@echo no integration tests)
+	internal/rig/private-pcscd.sh scripts/story.sh emulated
 
 race: ## run the unit tests with the race detector
 	go test -race ./...

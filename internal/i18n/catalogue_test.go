@@ -178,7 +178,7 @@ func TestDetect(t *testing.T) {
 
 // Every key that the programs and screens ask for by name exists.
 func TestKeysInUseExist(t *testing.T) {
-	asked, italian := regexp.MustCompile(`\.T\("([^"]+)"[,)]`), Load(Italian)
+	asked, italian := regexp.MustCompile(`\.[tT]\("([^"]+)"[,)]`), Load(Italian)
 	for _, folder := range []string{"cmd", "gui", "internal", "pkcs11module"} {
 		root := filepath.Join("..", "..", folder)
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
