@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/softwarecie/cie/applet/apdu"
+	"github.com/softwarecie/cie/applet/tlv"
 )
 
 // References and limits of the two codes.
@@ -196,7 +197,8 @@ func (c *Card) codeObject(reference byte) reply {
 	}
 	left, most := c.counter(reference)
 	parameters := append(der(0x9A, []byte{byte(most)}), der(0x9B, []byte{byte(*left)})...)
-	return answer(der(0x70, der(0xBF8101, der(0xA0, parameters))))
+	object := 0xBF8100 | tlv.Tag(reference&^0x80)
+	return answer(der(0x70, der(object, der(0xA0, parameters))))
 }
 
 // changePIN is CHANGE REFERENCE DATA: old ‖ new.
