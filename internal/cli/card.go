@@ -45,7 +45,7 @@ func (a *App) status(ctx context.Context) error {
 			}
 		}
 	}
-	a.result.Readers, a.result.cardInfo, a.result.Tries = nil, nil, nil
+	a.result.Readers, a.result.CardInfo, a.result.Tries = nil, nil, nil
 	var reason error = cie.ErrNoReader
 	found := false
 	for _, s := range all {
@@ -53,7 +53,7 @@ func (a *App) status(ctx context.Context) error {
 		switch {
 		case s.CIE && !found:
 			info := a.cardOf(s)
-			a.result.cardInfo, found = &info, true
+			a.result.CardInfo, found = &info, true
 			a.result.Tries = info.LastSeen
 		case s.Err != nil:
 			reason = s.Err
@@ -95,8 +95,8 @@ func (a *App) describe(s cie.Status) readerInfo {
 }
 
 // cardOf is a card on a reader as it is told.
-func (a *App) cardOf(s cie.Status) cardInfo {
-	info := cardInfo{PAN: s.PAN.String(), Chip: s.Family, Genuine: string(trust.Unknown), Digits: 8, Pending: s.Pending != nil}
+func (a *App) cardOf(s cie.Status) CardInfo {
+	info := CardInfo{PAN: s.PAN.String(), Chip: s.Family, Genuine: string(trust.Unknown), Digits: 8, Pending: s.Pending != nil}
 	if s.Record != nil {
 		info = a.recordInfo(*s.Record)
 		info.Pending = s.Pending != nil
@@ -105,8 +105,8 @@ func (a *App) cardOf(s cie.Status) cardInfo {
 }
 
 // recordInfo is a paired card as it is told.
-func (a *App) recordInfo(r pairing.Record) cardInfo {
-	info := cardInfo{
+func (a *App) recordInfo(r pairing.Record) CardInfo {
+	info := CardInfo{
 		PAN: r.PAN.String(), Paired: true, Chip: r.Family, Genuine: r.Genuine, Digits: 8,
 		PairedAt: r.PairedAt.Format(time.RFC3339), LastSeen: number(r.Tries),
 	}
@@ -122,7 +122,7 @@ func (a *App) recordInfo(r pairing.Record) cardInfo {
 }
 
 // printCard prints what is known of a card.
-func (a *App) printCard(c cardInfo) {
+func (a *App) printCard(c CardInfo) {
 	paired := a.t("cli.not-paired")
 	if c.Paired {
 		paired = a.t("cli.paired", "digits", c.Digits)
@@ -208,7 +208,7 @@ func (a *App) readersCommand() *cobra.Command {
 func (a *App) listCommand() *cobra.Command {
 	return a.command("list", "cli.list", "  cie list --json", func(context.Context, []string) error {
 		records, err := a.holder.Paired()
-		a.result.Cards = []cardInfo{}
+		a.result.Cards = []CardInfo{}
 		for _, r := range records {
 			info := a.recordInfo(r)
 			a.result.Cards = append(a.result.Cards, info)
@@ -232,7 +232,7 @@ func (a *App) infoCommand() *cobra.Command {
 		if c, err := x509.ParseCertificate(r.Certificate); err == nil && private {
 			info.TaxCode = trust.HolderOf(c).TaxCode
 		}
-		a.result.cardInfo, a.result.Tries = &info, info.LastSeen
+		a.result.CardInfo, a.result.Tries = &info, info.LastSeen
 		a.printCard(info)
 		a.print("  %s", a.t("cli.document", "number", info.Document))
 		if private {
@@ -296,7 +296,7 @@ func (a *App) cardCommand() *cobra.Command {
 
 // told prints the result of a check; a card that fails it is an error.
 func (a *App) told(c cie.Check) error {
-	info := cardInfo{PAN: c.PAN.String(), Chip: c.Family, Digits: 8}
+	info := CardInfo{PAN: c.PAN.String(), Chip: c.Family, Digits: 8}
 	if r, err := a.recordOf(c); err == nil {
 		info = a.recordInfo(r)
 	}
@@ -308,7 +308,7 @@ func (a *App) told(c cie.Check) error {
 	if c.Reason != nil {
 		check.Reason = c.Reason.Error()
 	}
-	a.result.cardInfo, a.result.Check = &info, &check
+	a.result.CardInfo, a.result.Check = &info, &check
 	a.print("%s %s: %s", a.t("cli.card"), info.PAN, a.t("genuine."+info.Genuine))
 	a.print("  NIS %s · %s", c.NIS, c.Signer)
 	if c.Genuine == trust.Test {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,6 +58,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	a.messages = i18n.Load(a.language(""))
 	a.exit = exitOK
 	root := a.Command()
+	a.json = slices.Contains(args, "--json") // also where the rest of the line cannot be read
 	root.SetArgs(args)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)

@@ -47,13 +47,13 @@ func (a *App) prepared(ctx context.Context) (target cie.Target, prompt string, e
 
 // done tells what is known of a card after an operation on it.
 func (a *App) done(pan applet.PAN) {
-	info := cardInfo{PAN: pan.String(), Digits: 8, Genuine: "unknown"}
+	info := CardInfo{PAN: pan.String(), Digits: 8, Genuine: "unknown"}
 	if a.holder.Pairings != nil {
 		if r, err := a.holder.Pairings.Get(pan); err == nil {
 			info = a.recordInfo(r)
 		}
 	}
-	a.result.cardInfo = &info
+	a.result.CardInfo = &info
 }
 
 func (a *App) pairCommand() *cobra.Command {
@@ -76,7 +76,7 @@ func (a *App) pairCommand() *cobra.Command {
 			return err
 		}
 		info := a.recordInfo(record)
-		a.result.cardInfo, a.result.Tries = &info, number(applet.CodePIN.MaxTries())
+		a.result.CardInfo, a.result.Tries = &info, number(applet.CodePIN.MaxTries())
 		a.printCard(info)
 		return err
 	})

@@ -95,16 +95,16 @@ type result struct {
 	Message   string       `json:"message"` // for a person
 	Tries     *int         `json:"tries"`   // PIN tries left; after a PUK those of the PUK; null unknown
 	PUKTries  *int         `json:"puk_tries,omitempty"`
-	*cardInfo              // of one card
+	*CardInfo              // of one card
 	Readers   []readerInfo `json:"readers,omitempty"`
-	Cards     []cardInfo   `json:"cards,omitempty"`
+	Cards     []CardInfo   `json:"cards,omitempty"`
 	Check     *checkInfo   `json:"check,omitempty"`
 	Output    string       `json:"output,omitempty"` // file written
 	Version   string       `json:"version,omitempty"`
 }
 
-// cardInfo is one card.
-type cardInfo struct {
+// A CardInfo is one card in an answer.
+type CardInfo struct {
 	PAN      string `json:"pan"`
 	Paired   bool   `json:"paired"`
 	Chip     string `json:"chip"`    // family, "" unknown

@@ -52,7 +52,7 @@ func (a *App) certificate(ctx context.Context, args []string) (*x509.Certificate
 	r, err := a.record(ctx, args)
 	if err == nil {
 		info := a.recordInfo(r)
-		a.result.cardInfo = &info
+		a.result.CardInfo = &info
 		return x509.ParseCertificate(r.Certificate)
 	}
 	if !errors.Is(err, pairing.ErrNotPaired) || len(args) > 0 {
