@@ -22,7 +22,7 @@ PROGRAMS := $(patsubst cmd/%/,%,$(wildcard cmd/*/))
 # Packages with tests that need pcscd, the virtual reader and other programs.
 INTEGRATION = $(shell grep -rl --include='*_test.go' '^//go:build.*integration' . | xargs -r -n1 dirname | sort -u)
 
-.PHONY: help deps build run test unit integration race fuzz fuzz-short check lint vet format man docs clean
+.PHONY: help deps build run test unit integration race fuzz fuzz-short check lint vet format docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -70,11 +70,9 @@ fuzz: ## fuzz each target for FUZZTIME (8m)
 fuzz-short:
 	scripts/fuzz.sh $(or $(FUZZTIME),5s)
 
-man: build ## write the manual pages into build/man
-	build/cie man build/man
-
-docs: build ## write docs/cli.md
-	build/cie docs docs
+docs: ## write docs/cli.md, and the manual pages into build/man
+	@mkdir -p build/man
+	go run ./internal/cli/gendocs docs build/man
 
 clean: ## remove what make has built
 	rm -rf build

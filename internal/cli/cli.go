@@ -71,6 +71,14 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	return a.exit
 }
 
+// Describe is the tree of commands for documentation.
+func (a *App) Describe() *cobra.Command {
+	a.messages = i18n.Load(a.language(""))
+	root := a.Command()
+	root.DisableAutoGenTag = true
+	return root
+}
+
 // language is that of the setting, else of the environment.
 func (a *App) language(setting string) i18n.Language {
 	if setting != "" && a.Getenv("CIE_LANG") == "" {

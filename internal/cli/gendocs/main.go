@@ -1,0 +1,125 @@
+// Gendocs writes docs/cli.md and the manual pages from the commands themselves.
+//
+//	go run ./internal/cli/gendocs docs build/man
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+
+	"github.com/softwarecie/cie/internal/cli"
+)
+
+// preface is what is true of every command.
+const preface = `# The command line
+
+Generated from the program: ` + "`make docs`" + `. In Italian, German, French or Slovenian say
+` + "`CIE_LANG=it cie --help`" + `.
+
+## Codes
+
+PIN and PUK are never arguments, and never in the environment. They are asked for at the
+terminal without being shown, or read from a descriptor (` + "`--pin-fd 3 3<file`" + `), or from
+standard input, one for each line, in the order in which a person would be asked
+(` + "`--pin-stdin`" + `). Wherever the PIN of a paired card is asked for, its last 4 digits or all 8
+will do. What a person confirms by typing a word, a script says with ` + "`--accept-last-try`" + `,
+` + "`--accept-few-tries`" + ` or ` + "`--accept-unknown-issuer`" + `.
+
+## Exit statuses
+
+| status | meaning |
+|---|---|
+| 0 | done |
+| 1 | anything not below |
+| 2 | the command line is wrong; a code of the wrong length, or with other than digits |
+| 3 | no smart card service, or no reader |
+| 4 | no card |
+| 5 | not a CIE |
+| 6 | wrong PIN or PUK; the tries left are in the answer |
+| 7 | PIN blocked |
+| 8 | PUK blocked |
+| 9 | link lost, card removed |
+| 10 | another program has the card |
+| 11 | refused by a rule that protects the holder: last try, weak new PIN, unknown issuer |
+| 12 | not genuine |
+| 13 | not paired: all 8 digits are needed |
+
+## JSON
+
+With ` + "`--json`" + ` every answer is one object.
+
+| name | meaning |
+|---|---|
+| ` + "`ok`" + ` | whether it was done |
+| ` + "`code`" + ` | stable code of the error, such as ` + "`CIE-PIN-02`" + `; empty when ok |
+| ` + "`message`" + ` | the error for a person, in the language of the locale |
+| ` + "`tries`" + ` | PIN tries left (after an error with the PUK, those of the PUK); null when not known |
+| ` + "`puk_tries`" + ` | PUK tries left (` + "`pin tries`" + `) |
+| ` + "`pan`" + ` | identifier of the card, 12 digits |
+| ` + "`paired`" + ` | whether this computer knows it |
+| ` + "`chip`" + ` | family of the chip, empty when not known |
+| ` + "`genuine`" + ` | ` + "`genuine`, `test`, `unknown`, `failed`" + ` |
+| ` + "`digits`" + ` | how many digits of the PIN are enough here: 4 or 8 |
+| ` + "`holder`, `expires`, `expired`, `document`, `tax_code`" + ` | from the certificate; the tax code only when asked for |
+| ` + "`pending`" + ` | a change of the PIN was not seen to end |
+| ` + "`tries_last_seen`" + ` | PIN tries left when the card was last used here |
+| ` + "`readers`" + ` | ` + "`name`, `state` (`empty`, `cie`, `other`, `silent`, `busy`, `error`), `kind`, `atr`, `pan`, `error`" + ` |
+| ` + "`cards`" + ` | paired cards, each with the names above (` + "`list`" + `) |
+| ` + "`check`" + ` | ` + "`nis`, `signer`, `signed` (data groups), `clone`, `reason`" + ` (` + "`card check`" + `) |
+| ` + "`output`" + ` | file written, or the content where none was named |
+| ` + "`version`" + ` | of the program |
+
+## Commands
+
+`
+
+func main() {
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: gendocs DOCS MAN")
+		os.Exit(2)
+	}
+	if err := write(os.Args[1], os.Args[2]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func write(docs, man string) error {
+	a := &cli.App{Version: "", Getenv: func(string) string { return "" }}
+	root := a.Describe()
+	var text bytes.Buffer
+	text.WriteString(preface)
+	if err := commands(&text, root); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(docs, "cli.md"), text.Bytes(), 0o644); err != nil { //nolint:gosec // a public document
+		return err
+	}
+	if err := os.MkdirAll(man, 0o755); err != nil { //nolint:gosec // manual pages are for everybody
+		return err
+	}
+	return doc.GenManTree(root, &doc.GenManHeader{Title: "CIE", Section: "1", Source: "Software CIE", Manual: "User Commands"}, man)
+}
+
+// commands writes a section for every command that does something.
+func commands(text *bytes.Buffer, c *cobra.Command) error {
+	c.InitDefaultHelpFlag()
+	if c.Runnable() && !c.HasSubCommands() {
+		fmt.Fprintf(text, "### %s\n\n%s.\n\n```\n%s\n```\n\n", c.CommandPath(), c.Short, strings.TrimRight(c.Example, "\n"))
+		if flags := c.LocalNonPersistentFlags().FlagUsages(); flags != "" {
+			fmt.Fprintf(text, "```\n%s```\n\n", flags)
+		}
+	}
+	for _, sub := range c.Commands() {
+		if err := commands(text, sub); err != nil {
+			return err
+		}
+	}
+	return nil
+}
