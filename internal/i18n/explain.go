@@ -161,6 +161,8 @@ var causes = []cause{
 	{"not-genuine", is(trust.ErrDigest)},
 	{"not-genuine", is(trust.ErrNoDigest)},
 	{"not-genuine", is(trust.ErrSignature)},
+	{"not-genuine", is(trust.ErrUse)},
+	{"settings", is(trust.ErrNotCertificates)},
 	{"issuer-unknown", is(trust.ErrIssuer)},
 	{"certificate-date", is(trust.ErrValidity)},
 

@@ -64,6 +64,8 @@ var explained = map[string]struct {
 	"trust.ErrDigest":            {trust.ErrDigest, "not-genuine"},
 	"trust.ErrNoDigest":          {trust.ErrNoDigest, "not-genuine"},
 	"trust.ErrSignature":         {trust.ErrSignature, "not-genuine"},
+	"trust.ErrUse":               {trust.ErrUse, "not-genuine"},
+	"trust.ErrNotCertificates":   {trust.ErrNotCertificates, "settings"},
 	"trust.ErrIssuer":            {trust.ErrIssuer, "issuer-unknown"},
 	"trust.ErrValidity":          {trust.ErrValidity, "certificate-date"},
 	"apdu.ErrLength":             {apdu.ErrLength, "card-data"},

@@ -3,7 +3,9 @@ package trust
 import (
 	"crypto/x509"
 	"encoding/asn1"
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -45,7 +47,7 @@ func HolderOf(c *x509.Certificate) Holder {
 	}
 	if m := taxCode.FindStringSubmatch(c.Subject.CommonName); m != nil {
 		h.TaxCode = m[0]
-		h.BirthDate = birthDate(m[1], m[2], m[3], c.NotBefore)
+		h.BirthDate = birthDate(m[1], m[2], m[3], lastBirth(c))
 	}
 	return h
 }
@@ -67,18 +69,26 @@ func display(s string) string {
 	return s
 }
 
+// lastBirth is the last day on which the holder can have been born: cards of
+// minors are valid for three or five years, those of adults for ten.
+func lastBirth(c *x509.Certificate) time.Time {
+	if c.NotAfter.After(c.NotBefore.AddDate(7, 0, 0)) {
+		return c.NotBefore.AddDate(-18, 0, 0)
+	}
+	return c.NotBefore
+}
+
 // birthDate reads year, month and day of a tax code: the month is a letter, the
-// day of a woman is 40 higher. The century is the last one that makes her born
-// before the certificate.
-func birthDate(year, month, day string, issued time.Time) time.Time {
+// day of a woman is 40 higher. The century is the latest that is not after last.
+func birthDate(year, month, day string, last time.Time) time.Time {
 	y, d := number(year), number(day)
 	m := strings.Index("ABCDEHLMPRST", month) + 1
 	if d > 40 {
 		d -= 40
 	}
-	y += issued.Year() / 100 * 100
+	y += last.Year() / 100 * 100
 	date := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
-	if date.After(issued) {
+	if date.After(last) {
 		date = time.Date(y-100, time.Month(m), d, 0, 0, 0, 0, time.UTC)
 	}
 	if d < 1 || date.Day() != d {
@@ -99,9 +109,26 @@ func number(s string) int {
 	return n
 }
 
+// policyCIE marks the authentication certificates of the cards, which are not all
+// that the CAs of the state may issue.
+const policyCIE = "1.3.76.47.4"
+
 // VerifyHolder judges a holder's certificate by the CAs that vouch for it, which
 // it returns nearest first. Whether it is valid now is for the caller to see:
 // HolderOf gives its dates.
 func (r *Roots) VerifyHolder(c *x509.Certificate) ([]*x509.Certificate, Genuineness, error) {
-	return climb(r.cie, c)
+	path, verdict, err := climb(r.cie, c)
+	if err != nil {
+		return nil, verdict, err
+	}
+	if err := checkUse(c); err != nil {
+		return nil, Failed, err
+	}
+	if !slices.ContainsFunc(c.Policies, func(p x509.OID) bool { return p.String() == policyCIE }) {
+		return nil, Failed, fmt.Errorf("%w: policy is not %s", ErrUse, policyCIE)
+	}
+	if _, err := keyOf(c); err != nil {
+		return nil, Failed, err
+	}
+	return path, verdict, nil
 }

@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -42,6 +43,12 @@ var (
 
 	// ErrSignature means that a signature does not verify.
 	ErrSignature = errors.New("signature does not verify")
+
+	// ErrUse means that a certificate is not for what it was used for.
+	ErrUse = errors.New("certificate not for this use")
+
+	// ErrNotCertificates means that a file among the certificates holds none.
+	ErrNotCertificates = errors.New("not a file of certificates")
 )
 
 // An anchor is a CA certificate that is believed.
@@ -79,7 +86,7 @@ func Load(folders []string) (*Roots, error) {
 			return nil, fmt.Errorf("certificates in %s: %w", folder, err)
 		}
 		for _, c := range found {
-			if c.IsCA {
+			if mayIssue(c) && !r.has(c) {
 				r.csca, r.cie = append(r.csca, anchor{c, true}), append(r.cie, anchor{c, true})
 			}
 		}
@@ -95,6 +102,27 @@ func (r *Roots) HasTest() bool {
 		}
 	}
 	return false
+}
+
+func (r *Roots) has(c *x509.Certificate) bool {
+	return slices.ContainsFunc(slices.Concat(r.csca, r.cie), func(a anchor) bool { return a.Equal(c) })
+}
+
+// mayIssue says whether a certificate is one of a CA (RFC 5280 §4.2.1.3, §4.2.1.9).
+func mayIssue(c *x509.Certificate) bool {
+	return c.IsCA && (c.KeyUsage == 0 || c.KeyUsage&x509.KeyUsageCertSign != 0)
+}
+
+// checkUse refuses a certificate that is not for signatures by its owner, or has
+// critical extensions that nobody here understands (RFC 5280 §4.2).
+func checkUse(c *x509.Certificate) error {
+	switch {
+	case c.IsCA, c.KeyUsage != 0 && c.KeyUsage&x509.KeyUsageDigitalSignature == 0:
+		return ErrUse
+	case len(c.UnhandledCriticalExtensions) > 0:
+		return fmt.Errorf("%w: critical extension %v", ErrUse, c.UnhandledCriticalExtensions[0])
+	}
+	return nil
 }
 
 // Bounds on what a folder of certificates may make us read.
@@ -129,14 +157,18 @@ func readFolder(files fs.FS, folder string) ([]*x509.Certificate, error) {
 func readCertificates(files fs.FS, name string) ([]*x509.Certificate, error) {
 	name = strings.TrimPrefix(name, "./")
 	if info, err := fs.Stat(files, name); err != nil || info.Size() > maxFile || !info.Mode().IsRegular() {
-		return nil, errors.Join(errors.New("not a certificate file"), err)
+		return nil, errors.Join(ErrNotCertificates, err)
 	}
 	content, err := fs.ReadFile(files, name)
 	if err != nil {
 		return nil, err
 	}
 	if !bytes.Contains(content, []byte("-----BEGIN")) {
-		return x509.ParseCertificates(content)
+		c, err := x509.ParseCertificate(content)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNotCertificates, err)
+		}
+		return []*x509.Certificate{c}, nil
 	}
 	var all []*x509.Certificate
 	for {
@@ -145,14 +177,17 @@ func readCertificates(files fs.FS, name string) ([]*x509.Certificate, error) {
 			break
 		}
 		content = rest
+		if block.Type != "CERTIFICATE" { // a key may lie beside its certificate
+			continue
+		}
 		c, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", ErrNotCertificates, err)
 		}
 		all = append(all, c)
 	}
 	if len(all) == 0 {
-		return nil, errors.New("no certificate in it")
+		return nil, ErrNotCertificates
 	}
 	return all, nil
 }
@@ -195,7 +230,7 @@ func issuerOf(anchors []anchor, c *x509.Certificate) (anchor, error) {
 		if len(c.AuthorityKeyId) > 0 {
 			named = bytes.Equal(c.AuthorityKeyId, a.SubjectKeyId)
 		}
-		if !named || !a.IsCA {
+		if !named || !mayIssue(a.Certificate) {
 			continue
 		}
 		if err = checkSignature(a.Certificate, c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature); err == nil {
@@ -208,11 +243,10 @@ func issuerOf(anchors []anchor, c *x509.Certificate) (anchor, error) {
 // checkSignature verifies a signature by a certificate's key. SHA-1 is done by
 // hand: crypto/x509 refuses it, country signing CAs of 2016 use it.
 func checkSignature(by *x509.Certificate, algorithm x509.SignatureAlgorithm, signed, signature []byte) error {
-	key, ok := by.PublicKey.(*rsa.PublicKey)
-	if !ok || key.N.BitLen() < 2048 {
-		return fmt.Errorf("%w: weak or unknown kind of key", ErrSignature)
+	key, err := keyOf(by)
+	if err != nil {
+		return err
 	}
-	var err error
 	if algorithm == x509.SHA1WithRSA {
 		digest := sha1.Sum(signed) //nolint:gosec // see above
 		err = rsa.VerifyPKCS1v15(key, crypto.SHA1, digest[:], signature)
@@ -223,4 +257,14 @@ func checkSignature(by *x509.Certificate, algorithm x509.SignatureAlgorithm, sig
 		return fmt.Errorf("%w: %w", ErrSignature, err)
 	}
 	return nil
+}
+
+// keyOf returns the key of a certificate: RSA, neither weak nor so large that it
+// only costs time.
+func keyOf(c *x509.Certificate) (*rsa.PublicKey, error) {
+	key, ok := c.PublicKey.(*rsa.PublicKey)
+	if !ok || key.N.BitLen() < 2048 || key.N.BitLen() > 8192 {
+		return nil, fmt.Errorf("%w: weak or unknown kind of key", ErrSignature)
+	}
+	return key, nil
 }

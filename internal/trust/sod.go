@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/rsa"
-	_ "crypto/sha1" //nolint:gosec // signed attributes of some cards of 2016
+	_ "crypto/sha1" //nolint:gosec // signatures of some cards of 2016
 	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"crypto/x509"
@@ -12,6 +12,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/softwarecie/cie/applet/tlv"
@@ -49,7 +50,6 @@ type SOD struct {
 	content    []byte // LDSSecurityObject, DER
 	attributes []byte // signed attributes as the SET that is signed
 	signer     *x509.Certificate
-	digestAlg  crypto.Hash // of the content
 	algorithm  pkix.AlgorithmIdentifier
 	signature  []byte
 }
@@ -65,10 +65,15 @@ var (
 	oidSHA1WithRSA            = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 5}
 	oidSHA256WithRSA          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}
 	oidSHA512WithRSA          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 13}
-	oidSHA1                   = asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}
 	oidSHA256                 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
 	oidSHA512                 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}
 	tagSOD            tlv.Tag = 0x77
+)
+
+// Bounds on a security object. Real ones have some 3000 bytes and six groups.
+const (
+	maxSOD    = 1 << 15 // bytes: READ BINARY reaches no further (ISO/IEC 7816-4:2020 §11.3.3)
+	maxGroups = 16      // ICAO Doc 9303-10 §4.6.2
 )
 
 type contentInfo struct {
@@ -119,6 +124,9 @@ func ParseSOD(file []byte) (*SOD, error) {
 }
 
 func parseSOD(file []byte) (*SOD, error) {
+	if len(file) > maxSOD {
+		return nil, fmt.Errorf("%d bytes", len(file))
+	}
 	outer, rest, err := tlv.Next(file)
 	if err != nil || outer.Tag != tagSOD || len(bytes.Trim(rest, "\x00")) != 0 {
 		return nil, errors.New("outer tag")
@@ -134,21 +142,34 @@ func parseSOD(file []byte) (*SOD, error) {
 	switch {
 	case !info.Type.Equal(oidSignedData), !data.Content.Type.Equal(oidSecurityObject):
 		return nil, errors.New("content type")
+	case data.Version != 3: // RFC 5652 §5.1: the content is not id-data
+		return nil, errors.New("version")
 	case len(data.Signers) != 1:
 		return nil, errors.New("not one signer")
+	case len(data.CRLs.FullBytes) > 0, len(data.Signers[0].Unsigned.FullBytes) > 0:
+		return nil, errors.New("parts that nobody signed")
 	}
 	s := &SOD{content: data.Content.Content, digests: map[DataGroup][]byte{}}
 	if err := s.parseContent(); err != nil {
 		return nil, err
 	}
-	return s, s.parseSigner(data.Signers[0], data.Certificates.Bytes)
+	for _, algorithm := range append(data.Algorithms, data.Signers[0].Digest) {
+		if hash, err := hashOf(algorithm); err != nil || hash != s.hash {
+			return nil, errors.Join(errors.New("digest algorithms disagree"), err)
+		}
+	}
+	return s, s.parseSigner(data.Signers[0], data.Certificates)
 }
 
-// unmarshal reads DER and wants nothing after it.
+// unmarshal reads DER into a struct, all of it: what was read must encode to the
+// same bytes, for encoding/asn1 passes over what a SEQUENCE has at its end.
 func unmarshal(der []byte, into any) error {
-	rest, err := asn1.Unmarshal(der, into)
-	if err == nil && len(rest) > 0 {
-		err = errors.New("trailing bytes")
+	if _, err := asn1.Unmarshal(der, into); err != nil {
+		return err
+	}
+	again, err := asn1.Marshal(reflect.ValueOf(into).Elem().Interface())
+	if err == nil && !bytes.Equal(again, der) {
+		err = errors.New("more than belongs there")
 	}
 	return err
 }
@@ -159,8 +180,11 @@ func (s *SOD) parseContent() error {
 		return err
 	}
 	var err error
-	if s.hash, err = hashOf(object.Hash); err != nil || s.hash == crypto.SHA1 {
-		return errors.Join(errors.New("digest algorithm of the files"), err)
+	if s.hash, err = hashOf(object.Hash); err != nil {
+		return err
+	}
+	if len(object.Groups) > maxGroups {
+		return errors.New("too many data groups")
 	}
 	for _, g := range object.Groups {
 		if len(g.ID.Bytes) != 1 || g.ID.Tag != asn1.TagInteger || len(g.Digest) != s.hash.Size() {
@@ -175,56 +199,60 @@ func (s *SOD) parseContent() error {
 	return nil
 }
 
-func (s *SOD) parseSigner(info signerInfo, certificates []byte) error {
-	var err error
-	if s.digestAlg, err = hashOf(info.Digest); err != nil {
-		return err
-	}
+func (s *SOD) parseSigner(info signerInfo, certificates asn1.RawValue) error {
 	s.algorithm, s.signature = info.Algorithm, info.Signature
-	if len(info.Attributes.FullBytes) == 0 {
+	if !info.Attributes.IsCompound {
 		return errors.New("no signed attributes")
 	}
 	s.attributes = bytes.Clone(info.Attributes.FullBytes)
 	s.attributes[0] = 0x31 // signed as SET OF, sent as [0] (RFC 5652 §5.4)
-	all, err := x509.ParseCertificates(certificates)
+	all, err := x509.ParseCertificates(certificates.Bytes)
 	if err != nil {
 		return err
 	}
-	for _, c := range all {
-		if signedBy(info.ID, c) {
-			s.signer = c
-			return nil
-		}
+	if !certificates.IsCompound || len(all) != 1 || !signedBy(info, all[0]) {
+		return errors.New("not the certificate of the signer alone")
 	}
-	return errors.New("certificate of the signer missing")
+	s.signer = all[0]
+	return nil
 }
 
-// signedBy says whether a SignerIdentifier names a certificate.
-func signedBy(id asn1.RawValue, c *x509.Certificate) bool {
-	if id.Class == asn1.ClassContextSpecific && id.Tag == 0 {
-		return len(id.Bytes) > 0 && bytes.Equal(id.Bytes, c.SubjectKeyId)
+// signedBy says whether a SignerInfo names a certificate, in the way that its
+// version says (RFC 5652 §5.3).
+func signedBy(info signerInfo, c *x509.Certificate) bool {
+	id := info.ID
+	if info.Version == 3 {
+		return id.Class == asn1.ClassContextSpecific && id.Tag == 0 && !id.IsCompound &&
+			len(id.Bytes) > 0 && bytes.Equal(id.Bytes, c.SubjectKeyId)
 	}
 	var name struct {
 		Issuer asn1.RawValue
 		Serial asn1.RawValue
 	}
-	if unmarshal(id.FullBytes, &name) != nil {
+	if info.Version != 1 || unmarshal(id.FullBytes, &name) != nil {
 		return false
 	}
 	serial, err := asn1.Marshal(c.SerialNumber)
 	return err == nil && bytes.Equal(name.Issuer.FullBytes, c.RawIssuer) && bytes.Equal(name.Serial.FullBytes, serial)
 }
 
+// hashOf knows the two digest algorithms of CIEs. Their parameters are absent or
+// NULL (RFC 5754 §2).
 func hashOf(algorithm pkix.AlgorithmIdentifier) (crypto.Hash, error) {
 	switch id := algorithm.Algorithm; {
-	case id.Equal(oidSHA1):
-		return crypto.SHA1, nil
+	case !withoutParameters(algorithm):
+		return 0, errors.New("parameters of the digest algorithm")
 	case id.Equal(oidSHA256):
 		return crypto.SHA256, nil
 	case id.Equal(oidSHA512):
 		return crypto.SHA512, nil
 	}
 	return 0, fmt.Errorf("digest algorithm %v", algorithm.Algorithm)
+}
+
+func withoutParameters(algorithm pkix.AlgorithmIdentifier) bool {
+	p := algorithm.Parameters.FullBytes
+	return len(p) == 0 || bytes.Equal(p, asn1.NullBytes)
 }
 
 // Verify judges the signature at a time: of the digests by the document signer,
@@ -241,6 +269,9 @@ func (s *SOD) Verify(r *Roots, now time.Time) (Genuineness, error) {
 	path, verdict, err := climb(r.csca, s.signer)
 	if err != nil {
 		return verdict, fmt.Errorf("document signer: %w", err)
+	}
+	if err := checkUse(s.signer); err != nil {
+		return Failed, fmt.Errorf("document signer: %w", err)
 	}
 	for _, c := range append(path, s.signer) {
 		if now.Before(c.NotBefore) || now.After(c.NotAfter) {
@@ -259,7 +290,7 @@ func (s *SOD) verifyAttributes() error {
 	if rest, err := asn1.UnmarshalWithParams(s.attributes, &attributes, "set"); err != nil || len(rest) > 0 {
 		return fmt.Errorf("%w: signed attributes", ErrSOD)
 	}
-	h := s.digestAlg.New()
+	h := s.hash.New()
 	h.Write(s.content)
 	content, _ := asn1.Marshal(oidSecurityObject)
 	digest, _ := asn1.Marshal(h.Sum(nil))
@@ -285,32 +316,32 @@ func (s *SOD) verifyAttributes() error {
 	return nil
 }
 
+// verifySignature verifies the signature of the signed attributes. It is by the
+// digest algorithm of the whole object; but the official clients know cards of
+// the first years whose SHA-256 object is signed by sha1WithRSA.
 func (s *SOD) verifySignature() error {
-	key, ok := s.signer.PublicKey.(*rsa.PublicKey)
-	if !ok || key.N.BitLen() < 2048 {
-		return fmt.Errorf("%w: weak or unknown kind of key", ErrSignature)
+	key, err := keyOf(s.signer)
+	if err != nil {
+		return err
 	}
 	sum := func(hash crypto.Hash) []byte {
 		h := hash.New()
 		h.Write(s.attributes)
 		return h.Sum(nil)
 	}
-	var err error
 	switch id := s.algorithm.Algorithm; {
 	case id.Equal(oidPSS):
-		var hash crypto.Hash
-		var salt int
-		if hash, salt, err = pssParameters(s.algorithm); err == nil {
-			err = rsa.VerifyPSS(key, hash, sum(hash), s.signature, &rsa.PSSOptions{SaltLength: salt})
+		if err = checkPSS(s.algorithm, s.hash); err == nil {
+			err = rsa.VerifyPSS(key, s.hash, sum(s.hash), s.signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
 		}
-	case id.Equal(oidRSA):
-		err = rsa.VerifyPKCS1v15(key, s.digestAlg, sum(s.digestAlg), s.signature)
-	case id.Equal(oidSHA1WithRSA):
+	case !withoutParameters(s.algorithm):
+		err = errors.New("parameters of the signature algorithm")
+	case id.Equal(oidRSA),
+		id.Equal(oidSHA256WithRSA) && s.hash == crypto.SHA256,
+		id.Equal(oidSHA512WithRSA) && s.hash == crypto.SHA512:
+		err = rsa.VerifyPKCS1v15(key, s.hash, sum(s.hash), s.signature)
+	case id.Equal(oidSHA1WithRSA) && s.hash == crypto.SHA256:
 		err = rsa.VerifyPKCS1v15(key, crypto.SHA1, sum(crypto.SHA1), s.signature)
-	case id.Equal(oidSHA256WithRSA):
-		err = rsa.VerifyPKCS1v15(key, crypto.SHA256, sum(crypto.SHA256), s.signature)
-	case id.Equal(oidSHA512WithRSA):
-		err = rsa.VerifyPKCS1v15(key, crypto.SHA512, sum(crypto.SHA512), s.signature)
 	default:
 		err = fmt.Errorf("algorithm %v", id)
 	}
@@ -320,9 +351,9 @@ func (s *SOD) verifySignature() error {
 	return nil
 }
 
-// pssParameters reads RSASSA-PSS-params (RFC 8017 §A.2.3): one digest algorithm
-// for message and mask, which must be SHA-256 or SHA-512.
-func pssParameters(algorithm pkix.AlgorithmIdentifier) (crypto.Hash, int, error) {
+// checkPSS wants RSASSA-PSS-params (RFC 8017 §A.2.3) that name hash for message
+// and mask, and a salt of its size.
+func checkPSS(algorithm pkix.AlgorithmIdentifier, hash crypto.Hash) error {
 	var p struct {
 		Hash pkix.AlgorithmIdentifier `asn1:"explicit,tag:0"`
 		MGF  struct {
@@ -333,15 +364,15 @@ func pssParameters(algorithm pkix.AlgorithmIdentifier) (crypto.Hash, int, error)
 		Trailer int `asn1:"optional,explicit,tag:3,default:1"`
 	}
 	if err := unmarshal(algorithm.Parameters.FullBytes, &p); err != nil {
-		return 0, 0, err
+		return err
 	}
-	hash, err := hashOf(p.Hash)
+	message, err := hashOf(p.Hash)
 	mask, err2 := hashOf(p.MGF.Hash)
-	if err != nil || err2 != nil || hash == crypto.SHA1 || mask != hash || !p.MGF.Algorithm.Equal(oidMGF1) ||
-		p.Salt < hash.Size() || p.Salt > 128 || p.Trailer != 1 {
-		return 0, 0, errors.New("parameters of RSASSA-PSS")
+	if err != nil || err2 != nil || message != hash || mask != hash || !p.MGF.Algorithm.Equal(oidMGF1) ||
+		p.Salt != hash.Size() || p.Trailer != 1 {
+		return errors.New("parameters of RSASSA-PSS")
 	}
-	return hash, p.Salt, nil
+	return nil
 }
 
 // Check compares a file, cut to its content, with the digest the state signed.
