@@ -304,7 +304,7 @@ func TestExitStatuses(t *testing.T) {
 	p.wants("no such reader", p.run("pin verify --reader nowhere", "12345678"), 3, "CIE-RDR-01", 0)
 	p.wants("nobody to ask", p.run("pin verify"), 2, "CIE-APP-06", 0)
 	p.card.Remove()
-	p.wants("no card", p.run("pin verify", "12345678"), 4, "CIE-CRD-02", 0)
+	p.wants("no card", p.run("pin verify", "12345678"), 4, "CIE-CRD-01", 0)
 	p.card.Insert()
 	p.card.SetBehaviour(func(b *emulator.Behaviour) { b.FakeDeviceKey = true })
 	p.wants("not genuine", p.run("pair", "12345678"), 12, "CIE-TRU-01", 0)
