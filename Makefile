@@ -53,8 +53,10 @@ race: ## run the unit tests with the race detector
 
 check: test vet format lint fuzz-short ## all that a change must pass, as in continuous integration
 
+# Also that everything compiles for Windows, where PC/SC needs no C.
 vet:
 	go vet -tags integration ./...
+	GOOS=windows CGO_ENABLED=0 go vet ./...
 
 # Also finds the mistakes of the packages' shell scripts.
 lint: $(GOLANGCI_LINT) ## look for mistakes in code and scripts
