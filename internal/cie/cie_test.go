@@ -169,14 +169,14 @@ func (foreignCard) ATR() []byte {
 
 // story is what a person does with a card: pair, wrong twice, right, change,
 // three wrong, blocked, unblock, sign.
-func story(t *testing.T, card *emulator.Card, h *Holder) {
+func story(t *testing.T, card *emulator.Card, h *Holder, here Target) {
 	t.Helper()
 	paired, err := h.Pair(ctx, here, digits("12345678"))
 	must(t, err)
 	if paired.PAN.String() != card.PAN() || paired.Genuine != "test" {
 		t.Errorf("paired %v, %s", paired, paired.Genuine)
 	}
-	here := Target{Reader: slot, PAN: paired.PAN}
+	here.PAN = paired.PAN
 	wrong := func(code string, left int) {
 		t.Helper()
 		before := verifies(card)
@@ -238,8 +238,9 @@ func story(t *testing.T, card *emulator.Card, h *Holder) {
 func TestStoryOnEachProfile(t *testing.T) {
 	for _, p := range emulator.Profiles() {
 		t.Run(p.Name, func(t *testing.T) {
+			t.Parallel()
 			card := newCard(t, emulator.Options{Profile: p.Name})
-			story(t, card, newHolder(t, card))
+			story(t, card, newHolder(t, card), here)
 		})
 	}
 }
@@ -278,8 +279,9 @@ var switches = map[string]emulator.Behaviour{
 func TestStoryOnEachSwitch(t *testing.T) {
 	for name, b := range switches {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			card := newCard(t, emulator.Options{Behaviour: &b})
-			story(t, card, newHolder(t, card))
+			story(t, card, newHolder(t, card), here)
 		})
 	}
 }

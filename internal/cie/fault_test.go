@@ -30,7 +30,10 @@ const (
 
 var operations = []operation{
 	{"pair", func(ctx context.Context, h *Holder) error { _, err := h.Pair(ctx, here, digits(oldPIN)); return err }, map[string]int{"verify PIN": 1}, oldPIN},
-	{"login", func(ctx context.Context, h *Holder) error { _, err := h.VerifyPIN(ctx, here, digits("5678")); return err }, map[string]int{"verify PIN": 1}, oldPIN},
+	{"login", func(ctx context.Context, h *Holder) error {
+		_, err := h.VerifyPIN(ctx, here, digits("5678"))
+		return err
+	}, map[string]int{"verify PIN": 1}, oldPIN},
 	{"sign", func(ctx context.Context, h *Holder) error {
 		l, err := h.Login(ctx, here, digits("5678"))
 		if err != nil {

@@ -50,6 +50,9 @@ func (s *session) pair(code *secret.Buffer) (pairing.Record, error) {
 		return pairing.Record{}, err
 	}
 	s.record, s.paired = pairing.Record{PAN: s.card.PAN(), Tries: -1}, false // an older record decides nothing
+	if err := s.confirmNumber(); err != nil {
+		return pairing.Record{}, err
+	}
 	if err := s.authenticateNew(); err != nil {
 		return pairing.Record{}, err
 	}
@@ -62,6 +65,20 @@ func (s *session) pair(code *secret.Buffer) (pairing.Record, error) {
 		return pairing.Record{}, err
 	}
 	return s.record, s.keep(pin)
+}
+
+// confirmNumber reads the number of the card once more: nothing protects it on
+// its way, and the record will be found by it.
+func (s *session) confirmNumber() error {
+	again, err := applet.Open(s.link)
+	if err != nil {
+		return err
+	}
+	if again.PAN() != s.card.PAN() {
+		return fmt.Errorf("%w: number of the card read differently the second time", applet.ErrData)
+	}
+	s.use(again)
+	return nil
 }
 
 // readHolder reads document number and certificate and checks both against what
