@@ -57,7 +57,7 @@ func (p *person) run(args string, codes ...string) answer {
 	}
 	defer in.Close()
 	_, _ = lines.WriteString(strings.Join(codes, "\n"))
-	lines.Close()
+	_ = lines.Close()
 	if len(codes) > 0 {
 		args += " --pin-stdin"
 	}

@@ -45,7 +45,7 @@ func (a *App) demo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	if err := card.Dump(folder + "/trust"); err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func (a *App) write(path string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temporary.Name())
+	defer func() { _ = os.Remove(temporary.Name()) }()
 	_, err = temporary.Write(content)
 	if err := errors.Join(err, temporary.Close()); err != nil {
 		return err

@@ -23,7 +23,7 @@ func openSafely(path string) (*os.File, error) {
 		return nil, err
 	}
 	if err := safe(f, false); err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, err
 	}
 	return f, nil
@@ -75,10 +75,10 @@ func lock(path string) (unlock func(), err error) {
 	for deadline := time.Now().Add(patienceForLock); ; time.Sleep(5 * time.Millisecond) {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
-			return func() { f.Close() }, nil
+			return func() { _ = f.Close() }, nil
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) || time.Now().After(deadline) {
-			f.Close()
+			_ = f.Close()
 			return nil, fmt.Errorf("lock of the pairings: %w", err)
 		}
 	}

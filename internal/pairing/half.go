@@ -107,6 +107,7 @@ const service = "cie"
 type systemKeyring struct{}
 
 func (systemKeyring) Get(service, user string) (string, error) { return gokeyring.Get(service, user) }
+
 func (systemKeyring) Set(service, user, password string) error {
 	return gokeyring.Set(service, user, password)
 }
