@@ -1,8 +1,10 @@
 package pcsc
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -12,223 +14,333 @@ type Card struct {
 	client *Client
 	ctx    context.Context
 	worker *worker
-	link   connection
 	atr    []byte
-	reset  bool
+
+	mu     sync.Mutex
 	broken error // the link is gone: nothing is sent any more
 }
 
+var errOver = errors.New("card used after the end of Do")
+
 // Do connects to the card on a reader, keeps everybody else from it while f
-// runs, and lets go on every path. Cancelling ctx ends waiting at once; a command
-// under way is left to the card.
+// runs, and lets go on every path. A card that was reset before f began is
+// connected again, and a restarted service is found again. One Do after the other
+// has a reader; others wait.
+//
+// Cancelling ctx ends waiting at once; a command under way is left to the card,
+// which is reset when it answers. The same holds for a command that takes too long.
 func (c *Client) Do(ctx context.Context, reader string, f func(*Card) error) error {
-	card := &Card{client: c, ctx: ctx, worker: newWorker()}
-	defer card.worker.stop()
+	ctx, cancel := c.untilClosed(ctx)
+	defer cancel()
+	card := &Card{client: c, ctx: ctx}
 	if err := card.open(reader); err != nil {
 		return err
 	}
-	defer card.release()
-	return f(card)
+	normal := false
+	defer func() { card.release(!normal) }()
+	err := f(card)
+	normal = true
+	return err
 }
 
 // ATR is the card's answer to reset.
-func (c *Card) ATR() []byte { return c.atr }
+func (c *Card) ATR() []byte { return bytes.Clone(c.atr) }
 
 // ResetAtEnd has Do end with a reset of the card, so that nothing that was
 // proved to it is left for others.
-func (c *Card) ResetAtEnd() { c.reset = true }
+func (c *Card) ResetAtEnd() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.broken != errOver {
+		c.worker.reset = true
+	}
+}
 
 // Transmit carries one command APDU and brings the answer, at least two bytes.
-// After an error the card answers no more in this Do.
+// After an error the card answers no more in this Do: a command is never sent twice.
 func (c *Card) Transmit(command []byte) ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.broken != nil {
 		return nil, c.broken
 	}
 	if len(command) < 4 {
 		return nil, errors.New("a command has four bytes at least")
 	}
-	var answer []byte
-	err := c.worker.await(c.ctx, c.client.transmit, func() (err error) {
-		answer, err = c.link.Transmit(command)
-		return err
-	})
-	switch {
-	case err != nil:
+	answer, err := c.exchange(bytes.Clone(command)) // the caller may wipe his before a call left behind has read it
+	if err == nil && len(answer) < 2 {
+		err = fmt.Errorf("answer of %d bytes: %w", len(answer), ErrRemoved) // what is left of it when the card leaves in its middle
+	}
+	if err != nil {
 		c.broken = err
 		return nil, err
-	case len(answer) < 2: // what is left of an answer when the card leaves in its middle
-		c.broken = ErrRemoved
-		return nil, ErrRemoved
 	}
 	return answer, nil
 }
 
-// open connects and begins the transaction, within the client's patience.
+// exchange owns the command, and wipes it.
+func (c *Card) exchange(command []byte) ([]byte, error) {
+	if c.ctx.Err() != nil {
+		return nil, context.Cause(c.ctx)
+	}
+	p := &patience{limit: time.NewTimer(c.client.transmit), late: ErrNoAnswer}
+	defer p.stop()
+	link := c.worker.link
+	answer, err := await(c.ctx, c.worker, p, func() ([]byte, error) {
+		defer clear(command)
+		return link.Transmit(command)
+	})
+	if c.worker.stuck != nil {
+		c.worker.reset = true // it may have proved something to the card
+	}
+	return answer, err
+}
+
+// open waits for the reader's turn, connects and begins the transaction, all within
+// the client's patience.
 func (c *Card) open(reader string) error {
-	if reader == "" {
+	if reader == "" || bytes.IndexByte([]byte(reader), 0) >= 0 {
 		return ErrNoReader
 	}
-	var notice *time.Timer
-	if c.client.waiting != nil {
-		notice = time.AfterFunc(c.client.notice, func() { c.client.waiting(reader) })
-		defer notice.Stop()
+	p := &patience{
+		limit: time.NewTimer(c.client.connect), late: ErrBusy,
+		notice: time.NewTimer(noticeAfter), tell: func() { c.client.waiting(reader) },
 	}
-	type opened struct {
-		link connection
-		atr  []byte
-	}
-	result := make(chan opened, 1)
-	err := c.worker.await(c.ctx, c.client.connect, func() error {
-		context, link, atr, err := connect(c.client.system, reader)
-		if err != nil {
-			return err
-		}
-		c.worker.atEnd(func() { _ = context.Release() })
-		c.worker.atEnd(func() { _, _ = link.End(c.reset), link.Disconnect(c.reset) })
-		result <- opened{link, atr}
-		return nil
-	})
-	if errors.Is(err, ErrNoAnswer) {
-		return ErrBusy // connect and begin wait for other programs only
-	}
+	defer p.stop()
+	turn, err := c.client.takeTurn(c.ctx, reader, p)
 	if err != nil {
 		return err
 	}
-	o := <-result
-	c.link, c.atr = o.link, o.atr
+	c.worker = newWorker(turn)
+	if err := c.connect(reader, p); err != nil {
+		c.worker.finish()
+		return err
+	}
 	return nil
 }
 
-// release waits for the end of the transaction, if the worker is not stuck.
-func (c *Card) release() {
-	if errors.Is(c.broken, ErrNoAnswer) {
-		return // the worker lets go when the card answers
+// connect makes a context and connects, once more where the service was restarted.
+func (c *Card) connect(reader string, p *patience) error {
+	w := c.worker
+	attempt := func() (err error) {
+		p.late = ErrNoService // connecting waits for other programs, this for the service only
+		if _, err := await(c.ctx, w, p, func() (struct{}, error) { return struct{}{}, w.establish(c.client) }); err != nil {
+			return err
+		}
+		p.late = ErrBusy
+		c.atr, err = await(c.ctx, w, p, func() ([]byte, error) { return w.connect(c.client, reader) })
+		return err
 	}
-	patience := c.client.transmit
-	if c.ctx.Err() != nil {
-		patience = min(patience, letGo) // a command may be under way
+	err := attempt()
+	if !stale(err) || w.stuck != nil {
+		return err
 	}
-	c.worker.finish(patience)
+	if _, err := await(c.ctx, w, p, func() (struct{}, error) { w.letGo(); return struct{}{}, nil }); err != nil {
+		return err
+	}
+	return attempt()
 }
 
-// letGo is how long a cancelled Do waits for the card to be let go.
-const letGo = 500 * time.Millisecond
-
-// connect makes a context, connects and begins a transaction. Where the service
-// was restarted it does so once more; a card that was reset meanwhile is
-// connected again.
-func connect(s system, reader string) (resources, connection, []byte, error) {
-	context, link, atr, err := connectOnce(s, reader)
-	var code *Error
-	if errors.As(err, &code) && staleContext(code.Code) {
-		return connectOnce(s, reader)
-	}
-	return context, link, atr, err
+// release ends the Do and waits until the card is let go, unless the worker is stuck.
+func (c *Card) release(reset bool) {
+	c.mu.Lock()
+	c.broken = errOver
+	c.worker.reset = c.worker.reset || reset
+	c.mu.Unlock()
+	c.worker.finish()
 }
 
-func connectOnce(s system, reader string) (resources, connection, []byte, error) {
-	context, err := s.Establish()
-	if err != nil {
-		return nil, nil, nil, err
+// A patience bounds one wait or several in a row.
+type patience struct {
+	limit  *time.Timer
+	late   error       // what it means that the limit is over
+	notice *time.Timer // nil: nobody is told
+	tell   func()
+}
+
+func (p *patience) stop() {
+	p.limit.Stop()
+	if p.notice != nil {
+		p.notice.Stop()
 	}
-	link, err := context.Connect(reader)
-	if err != nil {
-		_ = context.Release()
-		return nil, nil, nil, err
+}
+
+// wait returns when ready does, with an error when ctx or the patience ends first.
+func wait[T any](ctx context.Context, p *patience, ready <-chan T) (t T, err error) {
+	var notice <-chan time.Time
+	if p.notice != nil {
+		notice = p.notice.C
 	}
-	atr, err := begin(link)
-	if err != nil {
-		_ = link.Disconnect(false)
-		_ = context.Release()
-		return nil, nil, nil, err
+	for {
+		select {
+		case t := <-ready:
+			return t, nil
+		case <-notice:
+			p.tell()
+		case <-ctx.Done():
+			return t, context.Cause(ctx)
+		case <-p.limit.C:
+			return t, p.late
+		}
 	}
-	return context, link, atr, nil
+}
+
+// A worker runs the PC/SC calls of one Do, one after the other, on a goroutine
+// of its own. If one does not return, the rest waits behind it and nobody else.
+type worker struct {
+	turn  *turn
+	jobs  chan func()
+	done  chan struct{}
+	reset bool  // the card at the end; read once jobs is closed
+	stuck error // why a call was left behind; of the Do, not of the goroutine
+
+	// Only for jobs, and for the Do while none runs.
+	context resources
+	link    connection
+	begun   bool // the transaction
+}
+
+func newWorker(t *turn) *worker {
+	w := &worker{turn: t, jobs: make(chan func()), done: make(chan struct{})}
+	go func() {
+		defer close(w.done)
+		defer t.pass()
+		for job := range w.jobs {
+			job()
+		}
+		w.letGo()
+	}()
+	return w
+}
+
+// await runs a call on the worker and waits for it. If it does not return in time,
+// or ctx ends first, the worker is stuck and the call's results are nobody's.
+func await[T any](ctx context.Context, w *worker, p *patience, call func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	ready := make(chan result, 1)
+	w.jobs <- func() {
+		value, err := call()
+		ready <- result{value, err}
+	}
+	r, err := wait(ctx, p, ready)
+	if err != nil {
+		w.stuck = err
+		w.turn.stick(err)
+		return r.value, err
+	}
+	return r.value, r.err
+}
+
+// finish has the worker let go, now or when the call it is stuck in returns.
+func (w *worker) finish() {
+	close(w.jobs)
+	if w.stuck == nil {
+		within(letGoLimit, w.done)
+	}
+}
+
+func (w *worker) establish(c *Client) (err error) {
+	w.context, err = c.establish()
+	return err
 }
 
 // maxReconnects bounds how often a card that others keep resetting is connected
 // again before giving up.
 const maxReconnects = 2
 
-func begin(link connection) ([]byte, error) {
+// connect connects, begins the transaction and gives the ATR.
+func (w *worker) connect(c *Client, reader string) (atr []byte, err error) {
+	err = c.unlessDenied("connect", func() error {
+		w.link, err = w.context.Connect(reader)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	for n := 0; ; n++ {
-		err := link.Begin()
-		if err == nil {
-			var atr []byte
-			if atr, err = link.ATR(); err == nil {
-				return atr, nil
-			}
-			_ = link.End(false)
-		}
+		atr, err := w.begin()
 		if !errors.Is(err, ErrReset) || n == maxReconnects {
+			return atr, err
+		}
+		if err := w.link.Reconnect(); err != nil {
 			return nil, err
 		}
-		if err := link.Reconnect(); err != nil {
-			return nil, err
+	}
+}
+
+func (w *worker) begin() ([]byte, error) {
+	if err := w.link.Begin(); err != nil {
+		return nil, err
+	}
+	atr, err := w.link.ATR()
+	if err != nil {
+		_ = w.link.End(false)
+		return nil, err
+	}
+	w.begun = true
+	return atr, nil
+}
+
+// letGo ends what was begun, in reverse order. What fails on the way is of no use to
+// anybody, but for a reset, which is then tried another way.
+func (w *worker) letGo() {
+	if w.link != nil {
+		reset := w.begun && w.reset
+		if w.begun && w.link.End(reset) == nil {
+			reset = false
 		}
+		_ = w.link.Disconnect(reset)
 	}
+	if w.context != nil {
+		_ = w.context.Release()
+	}
+	w.context, w.link, w.begun = nil, nil, false
 }
 
-// staleContext says whether a code is cured by a new context.
-func staleContext(code uint32) bool {
-	switch code {
-	case codeNoService, codeServiceStopped, codeComm, codeInvalidHandle, codeUnknownReader:
-		return true
-	}
-	return false
+// A turn is the right to use a reader, of one worker at a time. So that calls which
+// never return do not pile up behind each other, it is passed on when they have.
+type turn struct {
+	free chan struct{} // holds one value when the turn is free
+	mu   sync.Mutex
+	late error // why the present worker is stuck, nil if it is not
 }
 
-// A worker runs the PC/SC calls of one Do, one after the other, on a goroutine
-// of its own. If one does not return, the rest waits behind it and nobody else.
-type worker struct {
-	jobs chan func()
-	end  []func()
-	done chan struct{}
-	stop func() // no more jobs; twice is harmless
+// takeTurn waits for the reader's turn.
+func (c *Client) takeTurn(ctx context.Context, reader string, p *patience) (*turn, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	c.mu.Lock()
+	t := c.turns[reader]
+	if t == nil {
+		t = &turn{free: make(chan struct{}, 1)}
+		t.free <- struct{}{}
+		c.turns[reader] = t
+	}
+	c.mu.Unlock()
+	_, err := wait(ctx, p, t.free)
+	if errors.Is(err, ErrBusy) && t.noAnswer() {
+		return nil, ErrNoAnswer // it is the card that does not let go, not a program
+	}
+	return t, err
 }
 
-func newWorker() *worker {
-	w := &worker{jobs: make(chan func(), 4), done: make(chan struct{})}
-	w.stop = sync.OnceFunc(func() { close(w.jobs) })
-	go func() {
-		defer close(w.done)
-		for job := range w.jobs {
-			job()
-		}
-		for i := len(w.end) - 1; i >= 0; i-- {
-			w.end[i]()
-		}
-	}()
-	return w
+func (t *turn) noAnswer() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return errors.Is(t.late, ErrNoAnswer)
 }
 
-// await runs a call and waits for it: ErrNoAnswer after that time, the error of
-// ctx when it ends first. The worker's caller does not come back after either.
-func (w *worker) await(ctx context.Context, patience time.Duration, call func() error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	result := make(chan error, 1)
-	w.jobs <- func() { result <- call() }
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case err := <-result:
-		return err
-	case <-timer.C:
-		return ErrNoAnswer
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+func (t *turn) stick(why error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.late = why
 }
 
-// atEnd is called by a job: f runs when the worker stops, last first.
-func (w *worker) atEnd(f func()) { w.end = append(w.end, f) }
-
-// finish is stop, and waits for the end a while.
-func (w *worker) finish(patience time.Duration) {
-	w.stop()
-	select {
-	case <-w.done:
-	case <-time.After(patience):
-	}
+func (t *turn) pass() {
+	t.stick(nil)
+	t.free <- struct{}{}
 }

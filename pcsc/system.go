@@ -1,21 +1,25 @@
 package pcsc
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
 	"github.com/ebfe/scard"
+
+	_ "github.com/softwarecie/cie/pcsc/internal/systemdll" // before scard loads winscard.dll
 )
 
-// system is PC/SC as this package uses it, so that tests can stand in for it.
+// system is PC/SC as this package uses it, so that tests can stand in for it. Every
+// method of the three interfaces may block for ever; errors are of type *Error.
 type system interface {
 	Establish() (resources, error)
 }
 
-// resources is one PC/SC context.
+// resources is one PC/SC context. Only Cancel may be called while another call runs.
 type resources interface {
 	Readers() ([]string, error)
-	Wait(states []state, timeout time.Duration) error // until one differs from what is known; negative: without limit
+	Wait(states []state, timeout time.Duration) error // until one differs from what is known; a time-out is no error
 	Cancel() error                                    // ends a Wait
 	Connect(reader string) (connection, error)        // shared, T=0 or T=1
 	Release() error
@@ -41,102 +45,142 @@ type state struct {
 
 // Flags of a reader's state (PC/SC part 5).
 const (
+	flagChanged   = 0x0002
 	flagUnknown   = 0x0004
 	flagPresent   = 0x0020
 	flagExclusive = 0x0080
 	flagInUse     = 0x0100
 	flagMute      = 0x0200
-	flagMask      = 0xFFFF // above it is a counter of events
+	flagMask      = 0xFFFF // above it is a counter of insertions and removals
 )
 
 // plugAndPlay is the name of no reader: its state changes when readers come and go.
+// Windows and pcsc-lite have it, macOS does not.
 const plugAndPlay = `\\?PnP?\Notification`
 
 // realSystem is PC/SC.
 type realSystem struct{}
 
-type realContext struct{ *scard.Context }
+type realContext struct{ context *scard.Context }
 
-type realCard struct{ *scard.Card }
+type realCard struct{ card *scard.Card }
 
-// wrap makes an Error of the binding's.
-func wrap(op string, err error) error {
+// call makes one call of the binding and gives its error our form. The binding
+// panics on answers that break the rules, such as a reader list without its end or
+// an ATR of more than 33 bytes: an internal error, not the end of the program.
+func call(op string, f func() error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = &Error{op, codeInternal}
+		}
+	}()
+	err = f()
 	var code scard.Error
-	if errors.As(err, &code) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &code):
 		return &Error{op, uint32(code)}
+	}
+	return &Error{op, codeInvalidParameter} // a name that Windows cannot express
+}
+
+func (realSystem) Establish() (resources, error) {
+	var c realContext
+	err := call("establish context", func() (err error) {
+		c.context, err = scard.EstablishContext()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// Readers asks twice more when the list grew between the two calls that the binding
+// makes, for the length and for the names.
+func (c *realContext) Readers() (names []string, err error) {
+	for range 3 {
+		err = call("list readers", func() (err error) {
+			names, err = c.context.ListReaders()
+			return err
+		})
+		if codeOf(err) != codeInsufficientBuffer {
+			break
+		}
+	}
+	if codeOf(err) == codeNoReaders {
+		return nil, nil
+	}
+	return names, err
+}
+
+func (c *realContext) Wait(states []state, timeout time.Duration) error {
+	if len(states) == 0 { // the binding takes the address of the first
+		return &Error{"wait for readers", codeInvalidParameter}
+	}
+	err := call("wait for readers", func() error { return c.getStatusChange(states, timeout) })
+	if codeOf(err) == codeTimeout {
+		return nil
 	}
 	return err
 }
 
-func (realSystem) Establish() (resources, error) {
-	protectLibrarySearch()
-	c, err := scard.EstablishContext()
+func (c *realContext) Cancel() error { return call("cancel", c.context.Cancel) }
+
+func (c *realContext) Release() error { return call("release context", c.context.Release) }
+
+func (c *realContext) Connect(reader string) (connection, error) {
+	var card realCard
+	err := call("connect", func() (err error) {
+		card.card, err = c.context.Connect(reader, scard.ShareShared, protocols)
+		return err
+	})
 	if err != nil {
-		return nil, wrap("establish context", err)
+		return nil, err
 	}
-	return realContext{c}, nil
+	return card, nil
 }
 
-func (c realContext) Readers() ([]string, error) {
-	names, err := c.ListReaders()
-	if errors.Is(err, scard.ErrInsufficientBuffer) { // the list grew between two calls
-		names, err = c.ListReaders()
-	}
-	if errors.Is(err, scard.ErrNoReadersAvailable) {
-		return nil, nil
-	}
-	return names, wrap("list readers", err)
-}
-
-func (c realContext) Wait(states []state, timeout time.Duration) error {
-	real := make([]scard.ReaderState, len(states))
-	for i, s := range states {
-		real[i] = scard.ReaderState{Reader: s.name, CurrentState: scard.StateFlag(s.known)}
-	}
-	err := c.GetStatusChange(real, timeout)
-	for i, r := range real {
-		states[i].event, states[i].atr = uint32(r.EventState), r.Atr
-	}
-	return wrap("wait for readers", err)
-}
-
-func (c realContext) Cancel() error { return wrap("cancel", c.Context.Cancel()) }
-
-func (c realContext) Release() error { return wrap("release context", c.Context.Release()) }
-
-func (c realContext) Connect(reader string) (connection, error) {
-	card, err := c.Context.Connect(reader, scard.ShareShared, scard.ProtocolT0|scard.ProtocolT1)
-	if err != nil {
-		return nil, wrap("connect", err)
-	}
-	return realCard{card}, nil
-}
+// protocols are all that cards have; with none (0) the binding panics at Transmit.
+const protocols = scard.ProtocolT0 | scard.ProtocolT1
 
 func (c realCard) Reconnect() error {
-	return wrap("reconnect", c.Card.Reconnect(scard.ShareShared, scard.ProtocolT0|scard.ProtocolT1, scard.LeaveCard))
+	return call("reconnect", func() error { return c.card.Reconnect(scard.ShareShared, protocols, scard.LeaveCard) })
 }
 
-func (c realCard) Begin() error { return wrap("begin transaction", c.BeginTransaction()) }
+func (c realCard) Begin() error { return call("begin transaction", c.card.BeginTransaction) }
 
-func (c realCard) Transmit(command []byte) ([]byte, error) {
-	answer, err := c.Card.Transmit(command)
-	return answer, wrap("transmit", err)
+// Transmit copies the answer out of the 64 KB that the binding reads it into, and
+// wipes it there.
+func (c realCard) Transmit(command []byte) (answer []byte, err error) {
+	err = call("transmit", func() error {
+		buffer, err := c.card.Transmit(command)
+		answer = bytes.Clone(buffer)
+		clear(buffer)
+		return err
+	})
+	return answer, err
 }
 
-func (c realCard) ATR() ([]byte, error) {
-	status, err := c.Status()
-	if err != nil {
-		return nil, wrap("status", err)
-	}
-	return status.Atr, nil
+// ATR asks SCardStatus: SCardGetAttrib does not work with every driver.
+func (c realCard) ATR() (atr []byte, err error) {
+	err = call("status", func() error {
+		status, err := c.card.Status()
+		if err == nil {
+			atr = status.Atr
+		}
+		return err
+	})
+	return atr, err
 }
 
 func (c realCard) End(reset bool) error {
-	return wrap("end transaction", c.EndTransaction(disposition(reset)))
+	return call("end transaction", func() error { return c.card.EndTransaction(disposition(reset)) })
 }
 
 func (c realCard) Disconnect(reset bool) error {
-	return wrap("disconnect", c.Card.Disconnect(disposition(reset)))
+	return call("disconnect", func() error { return c.card.Disconnect(disposition(reset)) })
 }
 
 func disposition(reset bool) scard.Disposition {

@@ -1,50 +1,76 @@
 package pcsc
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 )
 
-// A watcher follows the readers on one goroutine, for as long as somebody wants
-// to know. There is one for each Client: two waits at a time on the same reader
-// are not safe in the binding.
+const (
+	retry       = 1500 * time.Millisecond // without a service, whose return is to be seen within 2 s
+	settleTime  = time.Second             // a reader may have come while the others were listed
+	longTime    = time.Minute             // for a change; then the readers are listed anyway
+	pollTime    = time.Second             // for readers that come, where there is no plugAndPlay
+	calmTime    = 250 * time.Millisecond  // after a change that changes nothing we tell
+	cancelPause = 20 * time.Millisecond   // between two attempts to end a wait
+)
+
+// A watcher follows the readers on one goroutine with one context, for as long as
+// somebody wants to know. It sleeps in SCardGetStatusChange.
 type watcher struct {
-	system system
+	users int // guarded by the Client
+
+	establish func() (resources, error)
+	stopped   chan struct{} // closed to end the goroutine
+	ended     chan struct{} // closed by the goroutine, its context released
+	urged     chan struct{} // holds one value: look again without a pause
 
 	mu      sync.Mutex
-	users   int
-	stopped chan struct{} // closed to end the goroutine; nil: not running
-	ended   chan struct{} // closed by the goroutine
-	context resources     // to cancel its wait
+	context resources // to cancel its wait, nil when there is none
 	news    news
 }
 
-// news is what the watcher saw last; next is closed when there is something newer.
+// news is what the watcher saw last.
 type news struct {
-	readers []Reader
-	err     error
-	seen    bool
-	next    chan struct{}
+	readers  []Reader
+	counters []uint16 // of insertions and removals, by reader
+	err      error
+	looks    int           // how often it looked, with success or not
+	changes  int           // how often it saw something else than before
+	next     chan struct{} // closed when there is something newer
 }
 
-// retry is the pause before looking for a missing service again.
-const retry = 2 * time.Second
+// list is a copy of the readers, for a caller to keep.
+func (n news) list() []Reader {
+	readers := slices.Clone(n.readers)
+	for i := range readers {
+		readers[i].ATR = bytes.Clone(readers[i].ATR)
+	}
+	return readers
+}
 
-// Watch gives the readers as they are now, and again at each change of readers
-// or cards, until ctx ends. Errors are given too, and watching goes on.
+// Watch gives the readers as they are now, and again at each change of readers,
+// cards or their use. The same list twice means that a card left and came, or was
+// changed for another, in between. What happens during the body of the loop is told
+// at once after it.
+//
+// An error is given once, without readers, and watching goes on: they come back with
+// the service. The loop ends when ctx does, or with Close.
 func (c *Client) Watch(ctx context.Context) iter.Seq2[[]Reader, error] {
 	return func(yield func([]Reader, error) bool) {
-		w := &c.watcher
-		w.join()
-		defer w.leave()
-		for {
+		ctx, cancel := c.untilClosed(ctx)
+		defer cancel()
+		w := c.join()
+		defer c.leave(w)
+		for told := 0; ; {
 			n := w.latest()
-			if n.seen && !yield(n.readers, n.err) {
+			if ctx.Err() != nil || n.changes != told && !yield(n.list(), n.err) {
 				return
 			}
+			told = n.changes
 			select {
 			case <-n.next:
 			case <-ctx.Done():
@@ -54,61 +80,83 @@ func (c *Client) Watch(ctx context.Context) iter.Seq2[[]Reader, error] {
 	}
 }
 
-// join starts the goroutine for its first user.
-func (w *watcher) join() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// join finds the watcher, or starts one for its first user.
+func (c *Client) join() *watcher {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.watcher
+	if w == nil {
+		w = &watcher{
+			establish: c.establish,
+			stopped:   make(chan struct{}), ended: make(chan struct{}), urged: make(chan struct{}, 1),
+			news: news{next: make(chan struct{})},
+		}
+		if c.closed.Err() == nil { // else its user goes at once
+			c.watcher = w
+			go w.run()
+		}
+	}
 	w.users++
-	if w.stopped != nil {
-		return
-	}
-	w.stopped, w.ended = make(chan struct{}), make(chan struct{})
-	w.news = news{next: make(chan struct{})}
-	go w.run(w.stopped, w.ended)
+	return w
 }
 
-// leave stops it with its last user.
-func (w *watcher) leave() {
-	w.mu.Lock()
+// leave stops the watcher with its last user.
+func (c *Client) leave(w *watcher) {
+	c.mu.Lock()
 	w.users--
-	last := w.users == 0
-	var stopped, ended chan struct{}
+	last := w.users == 0 && c.watcher == w
 	if last {
-		stopped, ended, w.stopped = w.stopped, w.ended, nil
+		c.watcher = nil
 	}
-	w.mu.Unlock()
-	if stopped != nil {
-		w.end(stopped, ended)
+	c.mu.Unlock()
+	if last {
+		w.stop()
 	}
 }
 
-// stop ends the goroutine whoever still uses it.
+// stop has the goroutine end, without waiting for it: its wait is cancelled, again
+// if it had not begun yet, then it releases the context itself.
 func (w *watcher) stop() {
-	w.mu.Lock()
-	stopped, ended := w.stopped, w.ended
-	w.stopped = nil
-	w.mu.Unlock()
-	if stopped != nil {
-		w.end(stopped, ended)
+	close(w.stopped)
+	go func() {
+		for {
+			w.mu.Lock()
+			if w.context != nil {
+				_ = w.context.Cancel()
+			}
+			w.mu.Unlock()
+			if within(cancelPause, w.ended) {
+				return
+			}
+		}
+	}()
+}
+
+func (w *watcher) isStopped() bool {
+	select {
+	case <-w.stopped:
+		return true
+	default:
+		return false
 	}
 }
 
-// end stops a goroutine: its wait is cancelled, again if it had not begun yet,
-// then the context is released by the goroutine itself.
-func (w *watcher) end(stopped, ended chan struct{}) {
-	close(stopped)
-	for deadline := time.Now().Add(retry); time.Now().Before(deadline); {
-		w.mu.Lock()
-		resources := w.context
-		w.mu.Unlock()
-		if resources != nil {
-			_ = resources.Cancel()
-		}
-		select {
-		case <-ended:
-			return
-		case <-time.After(20 * time.Millisecond):
-		}
+// hurry ends the pause after a failure.
+func (w *watcher) hurry() {
+	select {
+	case w.urged <- struct{}{}:
+	default:
+	}
+}
+
+// pause waits, unless it is stopped or urged.
+func (w *watcher) pause(d time.Duration, urged <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-urged:
+	case <-w.stopped:
 	}
 }
 
@@ -118,97 +166,93 @@ func (w *watcher) latest() news {
 	return w.news
 }
 
-// publish tells what is new.
-func (w *watcher) publish(readers []Reader, err error) {
+// publish tells what is, and says whether it is new.
+func (w *watcher) publish(readers []Reader, counters []uint16, err error) (changed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	old := w.news.next
-	w.news = news{readers, err, true, make(chan struct{})}
-	close(old)
+	old := w.news
+	w.news = news{readers, counters, err, old.looks + 1, old.changes, make(chan struct{})}
+	changed = old.looks == 0 || !sameError(old.err, err) ||
+		!slices.Equal(old.counters, counters) || !slices.EqualFunc(old.readers, readers, sameReader)
+	if changed {
+		w.news.changes++
+	}
+	close(old.next)
+	return changed
 }
 
-// run watches until stopped, with a new context after each failure.
-func (w *watcher) run(stopped, ended chan struct{}) {
-	defer close(ended)
-	var last error
-	for {
-		err := w.follow(stopped)
-		select {
-		case <-stopped:
-			return
-		default:
-		}
-		if last == nil || !errors.Is(err, last) { // say it once
-			w.publish(nil, err)
-		}
-		last = sentinelOf(err)
-		select {
-		case <-stopped:
-			return
-		case <-time.After(retry):
-		}
-	}
+func sameError(a, b error) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Error() == b.Error()
 }
 
-// sentinelOf is what an error amounts to, to compare two of them.
-func sentinelOf(err error) error {
-	var code *Error
-	if errors.As(err, &code) && sentinels[code.Code] != nil {
-		return sentinels[code.Code]
+func sameReader(a, b Reader) bool {
+	return a.Name == b.Name && a.Present == b.Present && a.Mute == b.Mute &&
+		a.Exclusive == b.Exclusive && a.InUse == b.InUse && bytes.Equal(a.ATR, b.ATR)
+}
+
+// run watches with one context after the other. One that may only be stale is
+// replaced at once, and nothing is said unless that fails.
+func (w *watcher) run() {
+	defer close(w.ended)
+	var renewed time.Time
+	for !w.isStopped() {
+		err := w.follow()
+		if w.isStopped() {
+			return
+		}
+		if stale(err) && time.Since(renewed) > retry {
+			renewed = time.Now()
+			continue
+		}
+		w.publish(nil, nil, err)
+		w.pause(retry, w.urged)
 	}
-	return err
 }
 
 // follow watches with one context until it fails or the watcher is stopped.
-func (w *watcher) follow(stopped chan struct{}) error {
-	context, err := w.system.Establish()
+func (w *watcher) follow() error {
+	context, err := w.establish()
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	w.context = context
-	w.mu.Unlock()
+	w.setContext(context)
 	defer func() {
-		w.mu.Lock()
-		w.context = nil
-		w.mu.Unlock()
+		w.setContext(nil)
 		_ = context.Release()
 	}()
-	pnp := state{name: plugAndPlay}
-	var known []state
-	for {
-		select {
-		case <-stopped:
-			return nil
-		default:
-		}
-		if known, err = look(context, known); err != nil {
+	var names []string
+	seen := false
+	pnp := &state{name: plugAndPlay}
+	for !w.isStopped() {
+		before := names
+		if names, err = context.Readers(); err != nil {
 			return err
 		}
-		w.publish(describe(known), nil)
-		for i := range known {
-			known[i].settle()
-		}
-		pnp.settle()
-		wait := append(known[:len(known):len(known)], pnp)
-		err := context.Wait(wait, -1)
-		if errors.Is(err, ErrNoReader) { // a reader left: look again
-			time.Sleep(retry / 10)
-			continue
-		}
-		if err != nil && !errors.Is(err, ErrNoAnswer) { // a time-out is none
+		states, err := look(context, names)
+		if err != nil {
 			return err
 		}
-		pnp = wait[len(known)]
+		changed := w.publish(describe(states), counters(states), nil)
+		settled := seen && slices.Equal(before, names)
+		seen = true
+		if settled && !changed {
+			w.pause(calmTime, nil)
+		}
+		if pnp, err = w.sleep(context, states, pnp, settled); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
-// look lists the readers and asks for the state of each at once.
-func look(context resources, known []state) ([]state, error) {
-	names, err := context.Readers()
-	if err != nil {
-		return nil, err
-	}
+func (w *watcher) setContext(context resources) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.context = context
+}
+
+// look asks for the state of each reader at once.
+func look(context resources, names []string) ([]state, error) {
 	states := make([]state, 0, len(names))
 	for _, name := range names {
 		if name != "" {
@@ -218,37 +262,83 @@ func look(context resources, known []state) ([]state, error) {
 	if len(states) == 0 {
 		return nil, nil
 	}
-	if err := context.Wait(states, 0); err != nil && !errors.Is(err, ErrNoAnswer) {
-		if errors.Is(err, ErrNoReader) { // one left between the two calls
-			return known, nil
-		}
-		return nil, err
-	}
-	return states, nil
+	return states, context.Wait(states, 0)
 }
 
-// settle makes what was seen what is known.
-func (s *state) settle() {
-	const changed = 0x0002
-	s.known = s.event &^ changed
+// sleep returns when the readers are no longer as states has them, or when it is
+// time to list them again. pnp is what is known of plugAndPlay, nil where there is
+// none; the result is for the next call.
+func (w *watcher) sleep(context resources, states []state, pnp *state, settled bool) (*state, error) {
+	if w.isStopped() {
+		return pnp, nil
+	}
+	limit := longTime
+	switch {
+	case pnp == nil:
+		limit = pollTime
+	case !settled:
+		limit = settleTime
+	}
+	known := make([]state, len(states), len(states)+1)
+	for i, s := range states {
+		known[i] = s.settled()
+	}
+	if pnp == nil {
+		if len(known) == 0 {
+			w.pause(limit, nil)
+			return nil, nil
+		}
+		return nil, context.Wait(known, limit)
+	}
+	known = append(known, *pnp)
+	err := context.Wait(known, limit)
+	next := known[len(states)].settled()
+	switch {
+	case codeOf(err) == codeUnknownReader && same(context, states):
+		return nil, nil // it is none of the readers that is unknown
+	case codeOf(err) == codeUnknownReader: // one left
+		return pnp, nil
+	case err != nil:
+		return pnp, err
+	case next.known&flagUnknown != 0:
+		return nil, nil
+	}
+	return &next, nil
 }
+
+// same says whether the readers are still those of states.
+func same(context resources, states []state) bool {
+	names, err := context.Readers()
+	return err == nil && slices.EqualFunc(names, states, func(name string, s state) bool { return name == s.name })
+}
+
+// settled is the state once what was seen is known.
+func (s state) settled() state { return state{name: s.name, known: s.event &^ flagChanged} }
 
 // describe puts states in words.
 func describe(states []state) []Reader {
 	readers := make([]Reader, 0, len(states))
 	for _, s := range states {
-		flags := s.event & flagMask
-		if flags&flagUnknown != 0 {
+		has := func(flag uint32) bool { return s.event&flagMask&flag != 0 }
+		if has(flagUnknown) {
 			continue
 		}
 		r := Reader{
-			Name: s.name, Present: flags&flagPresent != 0, Mute: flags&flagMute != 0,
-			Exclusive: flags&flagExclusive != 0, InUse: flags&flagInUse != 0,
+			Name: s.name, Present: has(flagPresent), Mute: has(flagMute),
+			Exclusive: has(flagExclusive), InUse: has(flagInUse),
 		}
-		if r.Present {
-			r.ATR = s.atr
+		if r.Present && len(s.atr) > 0 {
+			r.ATR = bytes.Clone(s.atr)
 		}
 		readers = append(readers, r)
 	}
 	return readers
+}
+
+func counters(states []state) []uint16 {
+	counters := make([]uint16, len(states))
+	for i, s := range states {
+		counters[i] = uint16(s.event >> 16)
+	}
+	return counters
 }

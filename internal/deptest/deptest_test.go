@@ -60,8 +60,11 @@ var rules = []rule{
 		why: "written from the specification, it must not share a mistake with the client: two wrongs would agree",
 	},
 	{
-		folder: "pcsc", modules: []string{"github.com/ebfe/scard", "golang.org/x/sys"},
+		folder: "pcsc", may: []string{"pcsc/internal/systemdll"}, modules: []string{"github.com/ebfe/scard", "golang.org/x/sys"},
 		why: "readers know nothing of identity cards",
+	},
+	{
+		folder: "pcsc/internal/systemdll", why: "it must be initialised before scard, so before fmt and os",
 	},
 	{
 		folder: "internal/pairing", may: []string{"applet", "internal/secret"}, never: []string{"pcsc", "internal/cie"}, modules: keyring,

@@ -1,6 +1,0 @@
-//go:build !windows
-
-package pcsc
-
-// protectLibrarySearch has nothing to do: the library is linked.
-func protectLibrarySearch() {}
