@@ -20,6 +20,7 @@ file_of() { compgen -G "$1" >/dev/null || missing+=("$2"); }
 needs_build() {
 	command_of go golang-go
 	command_of gcc gcc
+	file_of /usr/include/stdio.h libc6-dev
 	command_of pkg-config pkg-config
 	library_of libpcsclite libpcsclite-dev
 }
