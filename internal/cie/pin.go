@@ -138,7 +138,9 @@ func (s *session) change(current, next *secret.Buffer) error {
 		return err
 	}
 	s.h.step(StepChange)
-	return s.replacing(pairing.Change, to, func() error { return s.card.ChangePIN(from, to) })
+	return s.shielded(func() error {
+		return s.replacing(pairing.Change, to, func() error { return s.card.ChangePIN(from, to) })
+	})
 }
 
 // checkBefore looks at a new PIN by what is known before the old one is proved.
@@ -240,11 +242,14 @@ func (s *session) unblock(code, next *secret.Buffer) error {
 		return err
 	}
 	s.sent = applet.CodePUK
-	if err := s.card.VerifyPUK(puk); err != nil {
-		return err
-	}
-	s.h.step(StepUnblock)
-	return s.replacing(pairing.Unblock, to, func() error { return s.card.ResetRetryCounter(to) })
+	return s.shielded(func() error {
+		err := s.card.VerifyPUK(puk)
+		if s.known = err == nil || answered(err); err != nil {
+			return err
+		}
+		s.h.step(StepUnblock)
+		return s.replacing(pairing.Unblock, to, func() error { return s.card.ResetRetryCounter(to) })
+	})
 }
 
 // guardPUK stands before the last tries of the PUK, after which the card is lost.

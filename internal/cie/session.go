@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/softwarecie/cie/applet"
 	"github.com/softwarecie/cie/internal/pairing"
 	"github.com/softwarecie/cie/internal/secret"
 	"github.com/softwarecie/cie/internal/trust"
+	"github.com/softwarecie/cie/pcsc"
 )
 
 // A Target says which card an operation is for.
@@ -32,6 +34,8 @@ type session struct {
 	sod     *trust.SOD
 	verdict trust.Genuineness
 	sent    applet.Code    // the code that has left, "" none
+	shield  sync.Mutex     // held while a code is with the card
+	known   bool           // the card has said what it thinks of the code
 	key     []byte         // public services key, DER
 	sealing *secret.Buffer // the card's signature over the record's salt
 }
@@ -49,15 +53,11 @@ func (h *Holder) run(ctx context.Context, target Target, f func(*session) error)
 	for n := 1; ; n++ {
 		h.step(StepConnect)
 		s := &session{h: h, target: target}
-		err := h.Cards.Do(ctx, target.Reader, func(l Link) error {
-			s.link = l
-			defer s.close()
-			return f(s)
-		})
+		err := s.do(ctx, f)
 		switch {
 		case err == nil:
 			return nil
-		case s.sent != "" && !answered(err) && ctx.Err() == nil:
+		case s.sent != "" && !s.known && ctx.Err() == nil:
 			return s.lost(err)
 		case s.sent != "" || !linkLost(err) || n == attempts:
 			return err
@@ -71,11 +71,40 @@ func (h *Holder) run(ctx context.Context, target Target, f func(*session) error)
 	}
 }
 
+// do runs f in a transaction. Cancelling ctx ends it at once, but for the time in
+// which a code is with the card: then its answer is awaited first.
+func (s *session) do(ctx context.Context, f func(*session) error) error {
+	open, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		s.shield.Lock()
+		defer s.shield.Unlock()
+		cancel()
+	})
+	defer stop()
+	err := s.h.Cards.Do(open, s.target.Reader, func(l Link) error {
+		s.link = l
+		defer s.close()
+		return f(s)
+	})
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return ctx.Err() // a deadline is told as one
+	}
+	return err
+}
+
+// shielded runs what must not be cancelled half way.
+func (s *session) shielded(f func() error) error {
+	s.shield.Lock()
+	defer s.shield.Unlock()
+	return f()
+}
+
 // lost marks an error that came after a code had left.
 func (s *session) lost(err error) error {
 	var marked *SentError
 	var uncertain *UncertainError
-	if errors.As(err, &marked) || errors.As(err, &uncertain) || !linkLost(err) && !unprotected(err) {
+	if errors.As(err, &marked) || errors.As(err, &uncertain) || !linkLost(err) && !unprotected(err) && !errors.Is(err, pcsc.ErrNoAnswer) {
 		return err
 	}
 	return &SentError{s.sent, err}
@@ -324,7 +353,8 @@ func (s *session) verifyPIN(code *secret.Buffer) (pin applet.PIN, err error) {
 		return applet.PIN{}, err
 	}
 	s.sent = applet.CodePIN
-	err = s.card.VerifyPIN(pin)
+	err = s.shielded(func() error { return s.card.VerifyPIN(pin) })
+	s.known = err == nil || answered(err)
 	s.remember(left, code.Len() < applet.CodeLength, err)
 	if err != nil {
 		pin.Wipe()

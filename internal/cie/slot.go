@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/softwarecie/cie/pcsc"
 )
@@ -19,13 +20,16 @@ type Software interface {
 
 // InSlots are readers in this process, each with a card in software: for tests
 // and for trying the program. A lost link is what it would be in a reader.
-func InSlots(cards map[string]Software) Cards { return slots(cards) }
+func InSlots(cards map[string]Software) Cards { return slots{cards, 10 * time.Second} }
 
-type slots map[string]Software
+type slots struct {
+	cards    map[string]Software
+	patience time.Duration // for one command
+}
 
 func (s slots) Readers(context.Context) ([]pcsc.Reader, error) {
 	var readers []pcsc.Reader
-	for name, card := range s {
+	for name, card := range s.cards {
 		r := pcsc.Reader{Name: name, Present: card != nil && card.Present()}
 		if r.Present {
 			r.ATR = card.ATR()
@@ -36,7 +40,7 @@ func (s slots) Readers(context.Context) ([]pcsc.Reader, error) {
 }
 
 func (s slots) Do(ctx context.Context, reader string, f func(Link) error) error {
-	card := s[reader]
+	card := s.cards[reader]
 	switch {
 	case card == nil:
 		return pcsc.ErrNoReader
@@ -46,7 +50,7 @@ func (s slots) Do(ctx context.Context, reader string, f func(Link) error) error 
 	if err := card.PowerOn(); err != nil {
 		return fmt.Errorf("%w (%w)", pcsc.ErrNoCard, err)
 	}
-	link := &slotLink{ctx: ctx, card: card}
+	link := &slotLink{ctx: ctx, card: card, patience: s.patience}
 	defer func() {
 		if link.reset {
 			card.Reset()
@@ -56,9 +60,10 @@ func (s slots) Do(ctx context.Context, reader string, f func(Link) error) error 
 }
 
 type slotLink struct {
-	ctx   context.Context
-	card  Software
-	reset bool
+	ctx      context.Context
+	card     Software
+	patience time.Duration
+	reset    bool
 }
 
 func (l *slotLink) ATR() []byte { return l.card.ATR() }
@@ -86,6 +91,8 @@ func (l *slotLink) Transmit(command []byte) ([]byte, error) {
 			return nil, fmt.Errorf("%w (%w)", pcsc.ErrRemoved, r.err)
 		}
 		return r.answer, nil
+	case <-time.After(l.patience):
+		return nil, pcsc.ErrNoAnswer
 	case <-l.ctx.Done():
 		return nil, l.ctx.Err()
 	}
