@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"math/big"
+	"strconv"
 
 	"github.com/softwarecie/cie/applet/apdu"
 	"github.com/softwarecie/cie/applet/tlv"
@@ -12,8 +13,8 @@ import (
 // A group is Diffie-Hellman parameters as the card sends them.
 type group struct{ g, p, q []byte }
 
-// group gives the card's parameters, spoilt if a switch says so.
-func (c *Card) group() group {
+// parameters gives the card's group, spoilt if a switch says so.
+func (c *Card) parameters() group {
 	gr := group{groupG, groupP, groupQ}
 	switch c.profile.Behaviour.WeakGroup {
 	case "p-even":
@@ -54,44 +55,69 @@ func (c *Card) manageEnvironment(cmd apdu.Command) reply {
 
 // setAgreement takes the terminal's public value.
 func (c *Card) setAgreement(algo, ref, value []byte) reply {
-	y, p := new(big.Int).SetBytes(value), new(big.Int).SetBytes(groupP)
-	last := new(big.Int).Sub(p, big.NewInt(1))
-	if !bytes.Equal(algo, []byte{0x9B}) || !bytes.Equal(ref, []byte{0x81}) || len(value) > len(groupP) ||
-		y.Cmp(big.NewInt(1)) <= 0 || y.Cmp(last) >= 0 {
+	if c.df == dfMRTD {
+		return refuse(0x6A88)
+	}
+	gr := c.parameters()
+	if !bytes.Equal(algo, []byte{0x9B}) || !bytes.Equal(ref, []byte{0x81}) || len(value) > len(gr.p) || !between(value, gr.p) {
 		return refuse(0x6A80)
 	}
-	c.ifdValue = bytes.Clone(value)
+	c.group, c.ifdValue, c.agreed = gr, bytes.Clone(value), false
 	return done()
+}
+
+// between says whether a public value lies in 2 … p-2.
+func between(value, p []byte) bool {
+	y, one := new(big.Int).SetBytes(value), big.NewInt(1)
+	return y.Cmp(one) > 0 && y.Cmp(new(big.Int).Sub(new(big.Int).SetBytes(p), one)) < 0
 }
 
 // agree answers with the card's public value; secure messaging starts after it.
 func (c *Card) agree() reply {
-	if c.ifdValue == nil {
+	if c.ifdValue == nil || c.agreed {
 		return refuse(0x6985)
 	}
-	g, p := new(big.Int).SetBytes(groupG), new(big.Int).SetBytes(groupP)
-	x := c.newPrivate()
-	y := new(big.Int).Exp(g, x, p).FillBytes(make([]byte, len(groupP)))
-	for c.profile.Behaviour.LeadingZero && y[0] != 0 {
-		x = c.newPrivate()
-		y = new(big.Int).Exp(g, x, p).FillBytes(make([]byte, len(groupP)))
-	}
-	z := new(big.Int).Exp(new(big.Int).SetBytes(c.ifdValue), x, p).FillBytes(make([]byte, len(groupP)))
+	y, z := c.exchangeValues()
 	c.heavy()
 	c.heavy()
 	sm := newChannel(derive(z, 1), derive(z, 2))
 	sm.ssc[7] = 1
 	y = c.spoil(y)
-	ifd := c.ifdValue
+	ifd, gr := c.ifdValue, c.group
 	c.endSession()
-	c.sm, c.ifdValue, c.iccValue = sm, ifd, y
+	c.sm, c.ifdValue, c.iccValue, c.group, c.agreed = sm, ifd, y, gr, true
 	return answer(der(0xA6, der(0x91, y)))
+}
+
+// exchangeValues draws an exponent and gives the public value and the shared
+// secret of it, both of the length of p.
+func (c *Card) exchangeValues() (y, z []byte) {
+	b := c.profile.Behaviour
+	g, p, q := new(big.Int).SetBytes(c.group.g), new(big.Int).SetBytes(c.group.p), new(big.Int).SetBytes(c.group.q)
+	power := func(base, x *big.Int) []byte {
+		return new(big.Int).Exp(base, x, p).FillBytes(make([]byte, len(c.group.p)))
+	}
+	for range 20000 { // a value with a leading zero comes once in 256 times
+		x := c.newPrivate(q)
+		y = power(g, x)
+		if (b.LeadingZero || b.ShortValue) && y[0] != 0 {
+			continue
+		}
+		z = power(new(big.Int).SetBytes(c.ifdValue), x)
+		if !b.LeadingZeroSecret || z[0] == 0 {
+			break
+		}
+	}
+	return y, z
 }
 
 // spoil replaces the public value if a switch says so.
 func (c *Card) spoil(y []byte) []byte {
-	p := new(big.Int).SetBytes(groupP)
-	fixed := func(v *big.Int) []byte { return v.FillBytes(make([]byte, len(groupP))) }
+	p := new(big.Int).SetBytes(c.group.p)
+	fixed := func(v *big.Int) []byte { return v.FillBytes(make([]byte, len(y))) }
+	if c.profile.Behaviour.ShortValue {
+		return new(big.Int).SetBytes(y).Bytes()
+	}
 	switch c.profile.Behaviour.WeakGroup {
 	case "y-zero":
 		return make([]byte, len(y))
@@ -112,9 +138,11 @@ func (c *Card) setVerification(algo, ref []byte) reply {
 	switch {
 	case c.sm == nil || c.iccValue == nil:
 		return refuse(0x6985)
-	case !bytes.Equal(ref, []byte{0x84}): // also a terminal's reference, which belongs to A4
+	case algo == nil && len(ref) == 12 && !c.profile.Behaviour.CHRWithA4Only:
+		return c.setExternal(ref) // where the tables of the standard have it
+	case !bytes.Equal(ref, []byte{0x84}):
 		return refuse(0x6A88)
-	case algo != nil && !bytes.Equal(algo, []byte{0x41}):
+	case !bytes.Equal(algo, []byte{0x41}):
 		return refuse(0x6A80)
 	}
 	c.dst = true
@@ -142,12 +170,13 @@ func (c *Card) verifyCertificate(cmd apdu.Command) reply {
 	c.heavy()
 	m := ca.public(signature)
 	k := ca.size()
+	wrong := status(c.profile.Behaviour.BadCertificate, 0x6982)
 	if m[0] != 0x6A || m[k-1] != 0xBC {
-		return refuse(0x6982)
+		return refuse(wrong)
 	}
 	body := append(bytes.Clone(m[1:k-33]), rest...)
 	if digest := sha256.Sum256(body); !bytes.Equal(digest[:], m[k-33:k-1]) {
-		return refuse(0x6982)
+		return refuse(wrong)
 	}
 	return c.takeCertificate(body)
 }
@@ -158,9 +187,21 @@ func (c *Card) takeCertificate(body []byte) reply {
 		!bytes.Equal(body[21:27], authorityCHA[:6]) || body[27] != 0x01 || !bytes.Equal(body[28:37], unhex("2A8122F42A02040104")) {
 		return refuse(0x6A80)
 	}
-	c.chr = bytes.Clone(body[9:21])
-	c.terminal = &key{n: new(big.Int).SetBytes(body[37:293]), e: new(big.Int).SetBytes(body[293:297])}
+	n, e := new(big.Int).SetBytes(body[37:293]), new(big.Int).SetBytes(body[293:297])
+	if n.BitLen() != 2048 || n.Bit(0) == 0 || e.Bit(0) == 0 { // anyone can certify anything: CA_D is public
+		return refuse(0x6A80)
+	}
+	c.chr, c.terminal, c.external, c.extOK, c.intOK = bytes.Clone(body[9:21]), &key{n: n, e: e}, false, false, false
 	return done()
+}
+
+// status reads a status word of a switch.
+func status(digits string, otherwise apdu.SW) apdu.SW {
+	sw, err := strconv.ParseUint(digits, 16, 16)
+	if err != nil {
+		return otherwise
+	}
+	return apdu.SW(sw)
 }
 
 // setExternal chooses the terminal's key for EXTERNAL AUTHENTICATE.
@@ -173,10 +214,13 @@ func (c *Card) setExternal(chr []byte) reply {
 }
 
 func (c *Card) getChallenge(cmd apdu.Command) reply {
-	n := cmd.Ne
-	if n == 0 || n == 256 {
-		n = 8
+	if cmd.P1 != 0 || cmd.P2 != 0 {
+		return refuse(0x6A86)
 	}
+	if len(cmd.Data) > 0 || cmd.Ne != 0 && cmd.Ne != 8 && cmd.Ne != 256 {
+		return refuse(0x6700)
+	}
+	n := 8
 	if c.profile.Behaviour.ShortChallenge {
 		n = 4
 	}
@@ -187,7 +231,7 @@ func (c *Card) getChallenge(cmd apdu.Command) reply {
 // bound is the digest that device authentication signs: one side's nonce, public
 // value and serial number, the other's challenge and public value, the group.
 func (c *Card) bound(nonce, own, serial, challenge, other []byte) []byte {
-	gr := c.group()
+	gr := c.group
 	digest := sha256.Sum256(bytes.Join([][]byte{nonce, own, serial, challenge, other, gr.g, gr.p, gr.q}, nil))
 	return digest[:]
 }
@@ -207,7 +251,7 @@ func (c *Card) externalAuthenticate(cmd apdu.Command) reply {
 	digest := c.bound(m[1:k-33], c.ifdValue, serial, c.rndICC, c.iccValue)
 	if m[0] != 0x6A || m[k-1] != 0xBC || !bytes.Equal(digest, m[k-33:k-1]) || !bytes.Equal(serial, c.chr[4:]) ||
 		c.profile.Behaviour.RefuseTerminal {
-		return refuse(0x6300)
+		return refuse(status(c.profile.Behaviour.BadExternal, 0x6300))
 	}
 	c.extOK = true
 	return done()
@@ -225,6 +269,9 @@ func (c *Card) setInternal(algo, ref []byte) reply {
 	if len(ref) != 1 || len(algo) != 1 {
 		return refuse(0x6A80)
 	}
+	if c.df != dfCIE { // bit 8 of the reference: local to DF_CIE
+		return refuse(0x6A88)
+	}
 	switch {
 	case ref[0] == keyServices && algo[0] == 0x02,
 		ref[0] == keyDevice && algo[0] == 0x9B && c.extOK,
@@ -237,6 +284,9 @@ func (c *Card) setInternal(algo, ref []byte) reply {
 
 // internalAuthenticate uses the chosen private key.
 func (c *Card) internalAuthenticate(cmd apdu.Command) reply {
+	if cmd.P1 != 0 || cmd.P2 != 0 {
+		return refuse(0x6A86)
+	}
 	switch c.private {
 	case keyDevice:
 		return c.proveDevice(cmd.Data)
@@ -252,16 +302,23 @@ func (c *Card) internalAuthenticate(cmd apdu.Command) reply {
 // and a new counter after it.
 func (c *Card) proveDevice(challenge []byte) reply {
 	switch {
-	case !c.extOK || len(c.rndICC) != 8:
+	case c.sm == nil || !c.extOK || len(c.rndICC) != 8:
 		return refuse(0x6985)
 	case len(challenge) != 8:
 		return refuse(0x6700)
 	}
 	k := c.identity.keys.device
-	if c.profile.Behaviour.FakeDeviceKey {
+	b := c.profile.Behaviour
+	switch {
+	case b.FakeDeviceKey || c.once == "fake-key":
 		k = c.identity.keys.services
+	case b.OtherDeviceKey:
+		k = caKey("signer")
 	}
 	serial, nonce := c.identity.pan[4:12], c.draw(k.size()-34)
+	if b.ZeroSerial {
+		serial = make([]byte, 8)
+	}
 	m := append([]byte{0x6A}, nonce...)
 	m = append(m, c.bound(nonce, c.iccValue, serial, challenge, c.ifdValue)...)
 	c.heavy()
@@ -274,12 +331,22 @@ func (c *Card) proveDevice(challenge []byte) reply {
 // maxInput is the most that a key signs at once, 40 % of its modulus.
 const maxInput = 102
 
+func (c *Card) tooLong(data []byte) bool {
+	most := maxInput
+	if n := c.profile.Behaviour.SignMax; n > 0 {
+		most = min(n, 256-11) // the padding has 11 bytes at least
+	}
+	return len(data) > most
+}
+
 func (c *Card) signHolder(data []byte) reply {
 	switch {
 	case !c.extOK || !c.pinOK || c.sm == nil:
 		return refuse(0x6982)
-	case len(data) == 0 || len(data) > maxInput:
-		return refuse(0x6A80)
+	case len(data) == 0:
+		return refuse(0x6700)
+	case c.tooLong(data):
+		return refuse(status(c.profile.Behaviour.SignTooLong, 0x6A80))
 	}
 	if c.profile.Behaviour.OneSignature {
 		c.pinOK = false
@@ -292,7 +359,11 @@ func (c *Card) signHolder(data []byte) reply {
 func (c *Card) signServices(data []byte) reply {
 	b := c.profile.Behaviour
 	switch {
-	case len(data) == 0 || len(data) > maxInput || b.ShortServices && len(data) > 16:
+	case len(data) == 0:
+		return refuse(0x6700)
+	case c.tooLong(data):
+		return refuse(status(b.SignTooLong, 0x6A80))
+	case b.ShortServices && len(data) > 16:
 		return refuse(0x6A80)
 	case b.PlainServices && c.sm != nil:
 		return refuse(0x6982)

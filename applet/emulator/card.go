@@ -51,6 +51,7 @@ type Options struct {
 type identity struct {
 	keys        cardKeys
 	pan         []byte // EF.SN.ICC
+	nis         []byte
 	person      Person
 	certificate *x509.Certificate
 	files       map[uint16][]byte
@@ -65,9 +66,14 @@ const (
 	dfMRTD
 )
 
-// A Card is one emulated card. It may be used from several goroutines.
+// A Card is one emulated card and the field of the reader it lies in. It may be
+// used from several goroutines: commands run one after the other, and none of the
+// other methods waits for a slow or stalled one.
 type Card struct {
-	mu       sync.Mutex
+	turn sync.Mutex    // held by one Transmit at a time, waits included
+	mu   sync.Mutex    // guards all that follows
+	late time.Duration // what the command under way still has to take
+
 	profile  Profile
 	identity identity
 	options  Options
@@ -79,25 +85,36 @@ type Card struct {
 	session // lost at reset and at loss of the field
 
 	faults   []armed
+	once     string // kind of the fault at the command under way, where the card itself must know
+	onceSW   apdu.SW
 	history  [][]byte // earlier answers, for replay
 	stats    Stats
+	total    int // commands since the card was made
 	ledger   []Entry
 	released chan struct{} // closed when a stalled command is let go
+	field    chan struct{} // closed while the card has no power
+
+	home   string           // number of the card of Options, which the state file keeps
+	others map[string]codes // of cards swapped away, by number
 }
 
 // A session is the volatile state of the card.
 type session struct {
 	df       directory
+	rootSeen bool   // the root was selected since reset
+	mfSeen   bool   // by 00A4000C
+	named    bool   // an application was selected by name since the MF was current
 	ef       []byte // content of the current file, nil: none
 	efID     uint16
 	sm       *channel
-	ifdValue []byte   // public value of the terminal, between MSE SET and GET DATA
-	iccValue []byte   // ours
-	next     *channel // agreed, starts after the answer
-	dst      bool     // authority key chosen
-	terminal *key     // key of the terminal's certificate
-	chr      []byte   // its reference
-	external bool     // chosen for EXTERNAL AUTHENTICATE
+	ifdValue []byte // public value of the terminal
+	iccValue []byte // ours
+	agreed   bool   // ours was sent
+	group    group  // both are in it
+	dst      bool   // authority key chosen
+	terminal *key   // key of the terminal's certificate
+	chr      []byte // its reference
+	external bool   // chosen for EXTERNAL AUTHENTICATE
 	rndICC   []byte
 	fresh    bool // rndICC not yet used
 	extOK    bool // terminal proved
@@ -105,10 +122,12 @@ type session struct {
 	private  byte // private key chosen, 0 none
 	algo     byte
 	newSSC   []byte // after this answer
+	endAfter bool   // the session ends after this answer
+	travel   bool   // secure messaging comes from PACE
 	pinOK    bool
 	pukOK    bool
 	chain    []byte
-	chainOf  [3]byte // INS P1 P2
+	chainOf  [4]byte // secure messaging or not, INS P1 P2
 	rest     []byte  // waiting for GET RESPONSE
 	restSW   apdu.SW
 	pace     *pace
@@ -123,15 +142,20 @@ func New(o Options) (*Card, error) {
 	if o.Behaviour != nil {
 		profile.Behaviour = *o.Behaviour
 	}
-	c := &Card{profile: profile, options: o, present: true, powered: true, released: make(chan struct{})}
+	c := &Card{
+		profile: profile, options: o, present: true, powered: true,
+		released: make(chan struct{}), field: make(chan struct{}), others: map[string]codes{},
+	}
 	c.random = o.Random
 	if c.random == nil {
 		c.random = newStream("random", o.Seed)
 	}
-	if c.codes, err = newCodes(o); err != nil {
+	c.identity = c.makeIdentity(o.Seed, o.Person)
+	c.home = c.identity.number()
+	if c.codes, err = newCodes(o, c.home); err != nil {
 		return nil, err
 	}
-	c.makeIdentity()
+	c.identity.files = c.makeFiles()
 	return c, nil
 }
 
@@ -141,34 +165,38 @@ var (
 	names    = []string{"CARTA", "TESSERA", "SCHEDA", "MARIO", "LUCIA"}
 )
 
-// makeIdentity makes keys, number, holder, certificate and files.
-func (c *Card) makeIdentity() {
+// makeIdentity makes keys, number, holder and certificate of a seed.
+func (c *Card) makeIdentity(seed string, person *Person) identity {
 	o := c.options
-	id := identity{keys: madeKeys.of(o.Seed), pan: unhex("5A0A9380001234567890123F")}
+	id := identity{keys: madeKeys.of(seed), pan: unhex("5A0A9380001234567890123F")}
 	id.person = Person{"PROVA", "CARTA", "PRVCRT85A41H501X", "CA00000AA"}
-	nis := []byte("123456789012")
-	if o.Seed != "" {
-		s := newStream("identity", o.Seed)
+	id.nis = []byte("123456789012")
+	if seed != "" {
+		s := newStream("identity", seed)
 		number := s.digits(12)
 		for i := range 6 {
 			id.pan[5+i] = (number[2*i]-'0')<<4 | number[2*i+1] - '0'
 		}
-		nis = s.digits(12)
+		id.nis = s.digits(12)
 		pick := s.digits(8)
 		id.person = Person{
 			Surname: surnames[pick[0]%5], Name: names[pick[1]%5],
-			TaxCode:  fmt.Sprintf("PRVCRT%c%cA%c%cH%c%c%cX", pick[2], pick[3], '0'+pick[4]%2, '1'+pick[5]%8, pick[6], pick[7], '1'),
 			Document: fmt.Sprintf("CA%sAA", s.digits(5)),
 		}
 	}
-	if o.Person != nil {
-		id.person = *o.Person
+	if seed != "" {
+		id.person.TaxCode = taxCode(id.person, newStream("birth", seed))
+	}
+	if person != nil {
+		id.person = *person
 	}
 	from, until := cmp.Or(o.From, holderFrom), cmp.Or(o.Until, holderUntil)
-	id.certificate = holderCertificate(id.keys.holder, id.person, fmt.Sprintf("%X", id.pan[5:11]), from, until)
-	c.identity = id
-	c.identity.files = c.makeFiles(nis)
+	id.certificate = holderCertificate(id.keys.holder, id.person, id.number(), from, until)
+	return id
 }
+
+// number is the card's number, 12 digits.
+func (id *identity) number() string { return fmt.Sprintf("%X", id.pan[5:11]) }
 
 // Elementary files.
 const (
@@ -182,10 +210,14 @@ const (
 	efATR         = 0x2F01
 	efSNICC       = 0xD003
 	efDH          = 0xD004
+	ef1000        = 0x1000 // of these two only the identifiers are known
+	ef1007        = 0x1007
 )
 
-func (c *Card) makeFiles(nis []byte) map[uint16][]byte {
+// makeFiles makes the contents of the files, as the switches want them.
+func (c *Card) makeFiles() map[uint16][]byte {
 	id, b := c.identity, c.profile.Behaviour
+	nis := id.nis
 	padding := make([]byte, b.Padding)
 	files := map[uint16][]byte{
 		efNIS: nis, efSerial: []byte(id.person.Document), efCertificate: append(bytes.Clone(id.certificate.Raw), padding...),
@@ -198,6 +230,15 @@ func (c *Card) makeFiles(nis []byte) map[uint16][]byte {
 		{0xA3, id.certificate.Raw}, {0xA2, files[efSerial]}, {0xA1, nis},
 	}
 	files[efSOD] = append(makeSOD(groups, b), padding...)
+	if b.CertificateSize != 0 { // a DER certificate of more than 255 bytes: 30 82 hh ll
+		files[efCertificate][3] += byte(b.CertificateSize)
+	}
+	if b.OtherDeviceKey {
+		files[efDeviceKey] = publicKeyFile(caKey("signer"))
+	}
+	if b.ExtraFiles {
+		files[ef1000], files[ef1007] = []byte{0}, publicKeyFile(id.keys.holder)
+	}
 	return files
 }
 
@@ -211,16 +252,23 @@ var shortIDs = map[byte]uint16{
 func (c *Card) ATR() []byte { return bytes.Clone(c.profile.ATR) }
 
 // PAN is the card's number, 12 digits.
-func (c *Card) PAN() string { return fmt.Sprintf("%X", c.identity.pan[5:11]) }
+func (c *Card) PAN() string { id := c.who(); return id.number() }
 
 // Holder is whom the card belongs to.
-func (c *Card) Holder() Person { return c.identity.person }
+func (c *Card) Holder() Person { return c.who().person }
 
 // Certificate is the holder's certificate.
-func (c *Card) Certificate() *x509.Certificate { return c.identity.certificate }
+func (c *Card) Certificate() *x509.Certificate { return c.who().certificate }
 
-// Reset does what a reset by the reader does.
+func (c *Card) who() identity {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.identity
+}
+
+// Reset does what a reset by the reader does. A stalled command ends.
 func (c *Card) Reset() {
+	c.releaseStalled()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reset()
@@ -237,7 +285,18 @@ func (c *Card) Remove() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.present = false
+	c.powerOff()
+}
+
+// powerOff is the loss of the field.
+func (c *Card) powerOff() {
+	c.powered = false
 	c.session = session{}
+	select {
+	case <-c.field:
+	default:
+		close(c.field)
+	}
 }
 
 // Insert lays the card on the reader.
@@ -261,8 +320,48 @@ func (c *Card) PowerOn() error {
 }
 
 func (c *Card) powerOn() {
+	if !c.powered {
+		c.field = make(chan struct{})
+	}
 	c.powered = true
 	c.session = session{}
+}
+
+// Lost returns a channel that is closed once the card has lost the field.
+func (c *Card) Lost() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.field
+}
+
+// Swap takes the card away and lays the card of another seed in its place, as
+// someone does between two commands. It has the codes of Options; a card that
+// comes back is as it was left. Only the first card is kept in the state file.
+func (c *Card) Swap(seed string) {
+	c.releaseStalled()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.swap(seed)
+	c.present = true
+	c.powerOn()
+}
+
+func (c *Card) swap(seed string) {
+	c.others[c.identity.number()] = c.codes
+	person := c.options.Person
+	if seed != c.options.Seed {
+		person = nil
+	}
+	c.identity = c.makeIdentity(seed, person)
+	c.identity.files = c.makeFiles()
+	number := c.identity.number()
+	codes, known := c.others[number]
+	if !known {
+		fresh := c.options
+		fresh.State = ""
+		codes, _ = newCodes(fresh, number) // checked by New
+	}
+	c.codes, c.session = codes, session{}
 }
 
 // Present says whether the card lies on the reader.
@@ -275,16 +374,27 @@ func (c *Card) Present() bool {
 // Transmit answers one command APDU. The answer has at least two bytes, unless
 // a fault takes them. The only errors are those of a lost link.
 func (c *Card) Transmit(command []byte) ([]byte, error) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	answer, late, err := c.transmit(command)
+	if err != nil {
+		return nil, err
+	}
+	return answer, c.takeTime(late)
+}
+
+func (c *Card) transmit(command []byte) (answer []byte, late time.Duration, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.present || !c.powered {
-		return nil, ErrRemoved
+		return nil, 0, ErrRemoved
 	}
+	c.late = 0
+	c.total++
 	c.stats.APDUs++
 	c.stats.BytesIn += len(command)
-	answer, err := c.withFault(command)
-	if err != nil {
-		return nil, err
+	if answer, err = c.withFault(command); err != nil {
+		return nil, 0, err
 	}
 	c.stats.BytesOut += len(answer)
 	c.wait(c.options.PerAPDU + time.Duration(len(command)+len(answer))*c.options.PerByte)
@@ -292,12 +402,24 @@ func (c *Card) Transmit(command []byte) ([]byte, error) {
 	if len(c.history) > 8 {
 		c.history = c.history[1:]
 	}
-	return answer, nil
+	return answer, c.late, nil
 }
 
-func (c *Card) wait(d time.Duration) {
-	if d > 0 {
-		time.Sleep(d)
+// wait makes the answer come later.
+func (c *Card) wait(d time.Duration) { c.late += d }
+
+// takeTime waits, unless the card leaves the field meanwhile.
+func (c *Card) takeTime(d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-c.Lost():
+		return ErrRemoved
 	}
 }
 
@@ -332,29 +454,44 @@ func (c *Card) process(in []byte) []byte {
 }
 
 func (c *Card) answerTo(in []byte) reply {
-	cmd, err := apdu.ParseCommand(in)
-	if err != nil || cmd.Extended() && !c.profile.Behaviour.Extended && c.df != dfMRTD {
+	cmd, err := c.parse(in)
+	if err != nil {
 		return refuse(0x6700)
 	}
-	if cmd.INS == 0xC0 && cmd.CLA == 0 {
-		return c.getResponse(cmd)
-	}
-	c.rest = nil
 	if cmd.CLA&^0x1C != 0 || cmd.CLA&0x0C != 0 && cmd.CLA&0x0C != 0x0C {
 		return refuse(0x6E00)
 	}
+	if cmd.INS == 0xC0 && len(cmd.Data) == 0 { // never protected, whatever its class
+		return c.getResponse(cmd)
+	}
+	c.rest = nil
 	if cmd.CLA&0x0C != 0 {
 		return c.protected(cmd)
 	}
-	if c.sm != nil && cmd.INS != 0xA4 {
+	if c.sm != nil && cmd.INS != 0xA4 && !c.profile.Behaviour.PlainKeepsSession {
 		c.endSession()
 	}
-	r := c.link(cmd)
-	if c.profile.Behaviour.AlwaysMoreData && cmd.Ne == 0 && len(r.data) > 0 {
-		c.rest, c.restSW = r.data, r.sw
-		return refuse(0x6100 | apdu.SW(len(r.data)&0xFF))
+	return c.cut(c.link(cmd), cmd.Ne)
+}
+
+// parse reads a command. PACE needs extended length with these numbers, so every
+// card takes it there, and some clients send it with a Le of one byte.
+func (c *Card) parse(in []byte) (apdu.Command, error) {
+	cmd, err := apdu.ParseCommand(in)
+	pace := len(in) > 7 && in[1] == 0x86
+	if err != nil && pace {
+		short, err := apdu.ParseCommand(in[:len(in)-1])
+		if err != nil || len(in) != 8+len(short.Data) {
+			return apdu.Command{}, apdu.ErrLength
+		}
+		short.Ne = apdu.MaxExtendedNe
+		return short, nil
 	}
-	return c.cut(r, cmd.Ne)
+	extended := len(in) > 5 && in[4] == 0
+	if extended && !pace && !c.profile.Behaviour.Extended {
+		return apdu.Command{}, apdu.ErrLength
+	}
+	return cmd, err
 }
 
 // protected answers a command in secure messaging.
@@ -363,35 +500,87 @@ func (c *Card) protected(cmd apdu.Command) reply {
 		return refuse(0x6882)
 	}
 	plain, sw := c.sm.open(cmd)
+	if sw == apdu.OK && c.profile.Behaviour.StrictLe && !leAllowed(plain) {
+		sw = 0x6988
+	}
 	if sw != apdu.OK {
 		c.endSession()
 		return refuse(sw)
 	}
 	c.log("  > %02X %02X %02X %02X %X Ne=%d", plain.CLA, plain.INS, plain.P1, plain.P2, plain.Data, plain.Ne)
-	sm := c.sm
+	sm, b := c.sm, c.profile.Behaviour
 	r := c.link(plain)
 	c.log("  < %X %v", r.data, r.sw)
+	defer c.after(sm)
+	if b.PlainErrors && r.sw != apdu.OK && len(r.data) == 0 {
+		return r
+	}
 	outer := apdu.OK
-	if c.profile.Behaviour.MirrorStatus {
+	if b.MirrorStatus {
 		outer = r.sw
 	}
-	body := sm.close(r, plain.INS)
-	if c.newSSC != nil {
-		copy(sm.ssc[:], c.newSSC)
-		c.newSSC = nil
+	var body []byte
+	if c.once == "repeat" {
+		body = sm.seal(r, plain.INS)
+	} else {
+		body = sm.close(r, plain.INS)
 	}
-	if cmd.CLA&0x10 != 0 && c.profile.Behaviour.LargeChainAnswer {
-		c.rest, c.restSW = body, outer
-		return refuse(0x6100 | apdu.SW(len(body)&0xFF))
+	if cmd.CLA&0x10 != 0 && cmd.INS != 0x86 {
+		if b.LargeChainAnswer || c.once == "chain-more" {
+			c.rest, c.restSW = body, outer
+			return refuse(moreData(len(body)))
+		}
+		return reply{body, outer}
 	}
 	return c.cut(reply{body, outer}, cmd.Ne)
 }
 
+// after lets what the answer announced begin: a new counter, the end of the
+// session.
+func (c *Card) after(sm *channel) {
+	if c.newSSC != nil {
+		copy(sm.ssc[:], c.newSSC)
+		c.newSSC = nil
+	}
+	if c.endAfter {
+		c.endSession()
+	}
+}
+
+// leAllowed says whether clients are known to send this command with DO 97.
+func leAllowed(cmd apdu.Command) bool {
+	if cmd.Ne == 0 || len(cmd.Data) == 0 {
+		return true
+	}
+	switch cmd.INS {
+	case 0xA4, 0xB0, 0xB1, 0xCB, 0x86, 0x88:
+		return true
+	case 0x22:
+		return cmd.P1 == 0x81 && cmd.P2 == 0xB6
+	}
+	return false
+}
+
+// shortAnswer is the most that one answer to a short command holds.
+func (c *Card) shortAnswer() int {
+	if n := c.profile.Behaviour.AnswerMax; n > 0 && n < apdu.MaxShortNe {
+		return n
+	}
+	return apdu.MaxShortNe
+}
+
 // cut gives what fits in one answer and keeps the rest for GET RESPONSE.
 func (c *Card) cut(r reply, ne int) reply {
-	limit := apdu.MaxShortNe
-	if ne > limit {
+	b, limit := c.profile.Behaviour, c.shortAnswer()
+	switch {
+	case len(r.data) == 0:
+		return r
+	case b.MoreDataWithLe, b.AlwaysMoreData && ne == 0:
+		limit = 0
+	case ne > apdu.MaxShortNe:
 		limit = ne
+	case ne > 0:
+		limit = min(ne, limit)
 	}
 	if len(r.data) <= limit {
 		return r
@@ -400,6 +589,7 @@ func (c *Card) cut(r reply, ne int) reply {
 	return reply{r.data[:limit], moreData(len(c.rest))}
 }
 
+// moreData is 61xx for n waiting bytes, 6100 for 256 and more.
 func moreData(n int) apdu.SW {
 	if n > 255 {
 		n = 0
@@ -407,11 +597,19 @@ func moreData(n int) apdu.SW {
 	return 0x6100 | apdu.SW(n)
 }
 
+// getResponse gives the next part of an answer.
 func (c *Card) getResponse(cmd apdu.Command) reply {
+	if c.profile.Behaviour.BreakChain {
+		c.chain = nil
+	}
 	if c.rest == nil {
 		return refuse(0x6985)
 	}
-	n := min(max(cmd.Ne, 1), len(c.rest))
+	n := c.shortAnswer()
+	if cmd.Ne > 0 && cmd.Ne < n || cmd.Ne > apdu.MaxShortNe {
+		n = cmd.Ne
+	}
+	n = min(n, len(c.rest))
 	out := c.rest[:n]
 	if c.rest = c.rest[n:]; len(c.rest) > 0 {
 		return reply{out, moreData(len(c.rest))}
@@ -426,28 +624,45 @@ const maxChain = 4096
 // link collects the pieces of a chain and runs the command at its end.
 func (c *Card) link(cmd apdu.Command) reply {
 	if cmd.INS == 0x86 { // the steps of PACE are a chain whose every part is answered
+		c.chain = nil
 		return c.run(cmd)
 	}
-	id := [3]byte{cmd.INS, cmd.P1, cmd.P2}
-	if c.chain != nil && id != c.chainOf {
+	id := [4]byte{cmd.CLA & 0x0C, cmd.INS, cmd.P1, cmd.P2}
+	open := c.chain != nil
+	if open && id != c.chainOf {
 		c.chain = nil
+		return refuse(0x6883)
 	}
 	if len(c.chain)+len(cmd.Data) > maxChain {
 		c.chain = nil
-		return refuse(0x6A80)
+		return refuse(0x6700)
 	}
 	if cmd.CLA&0x10 != 0 {
-		c.chain, c.chainOf = append(c.chain, cmd.Data...), id
+		c.chain, c.chainOf = append(append([]byte{}, c.chain...), cmd.Data...), id
 		return done()
 	}
-	if c.chain != nil {
+	if open {
 		cmd.Data, c.chain = append(c.chain, cmd.Data...), nil
 	}
 	return c.run(cmd)
 }
 
-// run executes a command.
+// run executes a command, unless a fault has an answer ready.
 func (c *Card) run(cmd apdu.Command) reply {
+	if c.once == "status" {
+		return refuse(c.onceSW)
+	}
+	r := c.execute(cmd)
+	if c.once == "execute-status" {
+		return refuse(c.onceSW)
+	}
+	return r
+}
+
+func (c *Card) execute(cmd apdu.Command) reply {
+	if cmd.INS != 0xA4 && c.profile.Behaviour.NoCIE {
+		return refuse(0x6D00)
+	}
 	switch cmd.INS {
 	case 0xA4:
 		return c.selectFile(cmd)
@@ -479,22 +694,23 @@ func (c *Card) run(cmd apdu.Command) reply {
 
 // endSession ends secure messaging and every state of authentication.
 func (c *Card) endSession() {
-	kept := session{df: c.df, ef: c.ef, efID: c.efID}
+	kept := session{df: c.df, ef: c.ef, efID: c.efID, rootSeen: c.rootSeen, mfSeen: c.mfSeen, named: c.named}
 	if c.profile.Behaviour.KeepPIN {
-		kept.pinOK = c.pinOK
+		kept.pinOK, kept.pukOK = c.pinOK, c.pukOK
 	}
 	c.session = kept
 }
 
-// newPrivate draws a private Diffie-Hellman exponent.
-func (c *Card) newPrivate() (x *big.Int) {
-	draw, q := make([]byte, len(groupQ)), new(big.Int).SetBytes(groupQ)
-	for {
+// newPrivate draws a private exponent from 1 to q-1.
+func (c *Card) newPrivate(q *big.Int) *big.Int {
+	draw := make([]byte, (q.BitLen()+7)/8)
+	for range 1000 {
 		_, _ = io.ReadFull(c.random, draw)
-		if x = new(big.Int).SetBytes(draw); x.Sign() > 0 && x.Cmp(q) < 0 {
+		if x := new(big.Int).SetBytes(draw); x.Sign() > 0 && x.Cmp(q) < 0 {
 			return x
 		}
 	}
+	return big.NewInt(1) // a source of Options that has run dry
 }
 
 func (c *Card) draw(n int) []byte {

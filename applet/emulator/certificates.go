@@ -1,13 +1,15 @@
 package emulator
 
 import (
-	"crypto/rand"
+	"crypto"
 	"crypto/rsa"
 	"crypto/sha1" //nolint:gosec // key identifiers of RFC 5280 §4.2.1.2
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
+	"errors"
+	"io"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -38,7 +40,10 @@ type authority struct {
 
 // authorities are the emulated state: root and sub CA of the card's
 // authentication certificate, country signing CA and document signer of the SOD.
-type authorities struct{ root, sub, csca, signer authority }
+type authorities struct {
+	root, sub, csca   authority
+	signer, signerPSS authority // one key; the second is certified with PSS, as on newer cards
+}
 
 // theAuthorities makes the certificates once: they are the same for all cards.
 var theAuthorities = sync.OnceValue(makeAuthorities)
@@ -66,6 +71,9 @@ func makeAuthorities() authorities {
 		},
 	}
 	a.signer = a.csca.issue(caKey("signer"), signer)
+	newer := *signer
+	newer.SerialNumber, newer.SignatureAlgorithm = big.NewInt(5), x509.SHA512WithRSAPSS
+	a.signerPSS = a.csca.issue(caKey("signer"), &newer)
 	return a
 }
 
@@ -82,15 +90,14 @@ func selfSigned(name string, subject pkix.Name, serial int64) authority {
 	return authority{k, template}.issue(k, template)
 }
 
-// issue signs a certificate for a key, with PKCS #1 v1.5, so that the same card
-// always has the same bytes.
+// issue signs a certificate for a key, with PKCS #1 v1.5 and SHA-256 unless the
+// template says otherwise.
 func (a authority) issue(k key, template *x509.Certificate) authority {
-	template.SignatureAlgorithm = x509.SHA256WithRSA
+	if template.SignatureAlgorithm == x509.UnknownSignatureAlgorithm {
+		template.SignatureAlgorithm = x509.SHA256WithRSA
+	}
 	template.SubjectKeyId = keyID(k)
-	public := &rsa.PublicKey{N: k.n, E: int(k.e.Int64())}
-	private := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: a.key.n, E: int(a.key.e.Int64())}, D: a.key.d, Primes: []*big.Int{a.key.p, a.key.q}}
-	private.Precompute()
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, public, private)
+	der, err := x509.CreateCertificate(nil, template, a.certificate, k.goPublic(), certifier{a.key})
 	if err != nil {
 		panic(err)
 	}
@@ -102,8 +109,26 @@ func (a authority) issue(k key, template *x509.Certificate) authority {
 }
 
 func keyID(k key) []byte {
-	digest := sha1.Sum(x509.MarshalPKCS1PublicKey(&rsa.PublicKey{N: k.n, E: int(k.e.Int64())})) //nolint:gosec // an identifier
+	digest := sha1.Sum(x509.MarshalPKCS1PublicKey(k.goPublic())) //nolint:gosec // an identifier
 	return digest[:]
+}
+
+func (k key) goPublic() *rsa.PublicKey { return &rsa.PublicKey{N: k.n, E: int(k.e.Int64())} }
+
+// A certifier signs without randomness, so that the same card always has the
+// same bytes.
+type certifier struct{ key key }
+
+func (c certifier) Public() crypto.PublicKey { return c.key.goPublic() }
+
+func (c certifier) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if _, pss := opts.(*rsa.PSSOptions); pss {
+		return c.key.private(encodePSS(c.key, digest)), nil
+	}
+	if opts.HashFunc() != crypto.SHA256 {
+		return nil, errors.New("only SHA-256")
+	}
+	return c.key.private(type1(c.key.size(), digestInfo(oidSHA256, digest))), nil
 }
 
 // Object identifiers of the holder's name, and the certificate policy of the CIE.
@@ -116,8 +141,30 @@ var (
 	policyCIE       = asn1.ObjectIdentifier{1, 3, 76, 47, 4}
 )
 
+// certified are the arguments that make a holder's certificate; the key follows
+// from its modulus.
+type certified struct {
+	modulus     string
+	person      Person
+	pan         string
+	from, until int64
+}
+
+// holders remembers the certificates made in this process: each takes a signature
+// with 4096 bits.
+var holders sync.Map // certified → *x509.Certificate
+
 // holderCertificate is the certificate of EF 1003.
 func holderCertificate(k key, p Person, pan string, from, until time.Time) *x509.Certificate {
+	id := certified{string(k.n.Bytes()), p, pan, from.Unix(), until.Unix()}
+	if made, ok := holders.Load(id); ok {
+		return made.(*x509.Certificate)
+	}
+	made, _ := holders.LoadOrStore(id, newHolderCertificate(k, p, pan, from, until))
+	return made.(*x509.Certificate)
+}
+
+func newHolderCertificate(k key, p Person, pan string, from, until time.Time) *x509.Certificate {
 	name := func(id asn1.ObjectIdentifier, value string) pkix.AttributeTypeAndValue {
 		return pkix.AttributeTypeAndValue{Type: id, Value: value}
 	}
@@ -148,7 +195,7 @@ func (c *Card) Dump(folder string) error {
 	a := theAuthorities()
 	for name, certificate := range map[string]*x509.Certificate{
 		"csca.pem": a.csca.certificate, "cie-root.pem": a.root.certificate, "cie-sub-ca.pem": a.sub.certificate,
-		"document-signer.pem": a.signer.certificate, "holder.pem": c.identity.certificate,
+		"document-signer.pem": a.signer.certificate, "document-signer-pss.pem": a.signerPSS.certificate, "holder.pem": c.Certificate(),
 	} {
 		block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
 		if err := os.WriteFile(filepath.Join(folder, name), block, 0o644); err != nil { //nolint:gosec // public certificates

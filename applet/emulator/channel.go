@@ -146,6 +146,11 @@ func (ch *channel) decipher(plain *apdu.Command, e []byte) bool {
 // close protects an answer.
 func (ch *channel) close(r reply, ins byte) []byte {
 	ch.step()
+	return ch.seal(r, ins)
+}
+
+// seal protects an answer under the counter as it is.
+func (ch *channel) seal(r reply, ins byte) []byte {
 	var body []byte
 	if len(r.data) > 0 {
 		m := iso(r.data)

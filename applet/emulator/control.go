@@ -9,11 +9,12 @@ import (
 
 // A Request is one line on the control socket.
 type Request struct {
-	Do    string          `json:"do"`              // insert, remove, reset, state, stats, reset-stats, ledger, set, fault, clear-faults, quit
+	Do    string          `json:"do"`              // insert, remove, swap, reset, state, stats, reset-stats, ledger, set, fault, clear-faults, quit
 	Card  int             `json:"card,omitempty"`  // which of several cards, from 0
 	After int             `json:"after,omitempty"` // fault: commands to come before it
 	Fault *Fault          `json:"fault,omitempty"`
-	Set   json.RawMessage `json:"set,omitempty"` // set: an object of switches, and of pin, puk, tries, puk-tries
+	Seed  string          `json:"seed,omitempty"` // swap: the other card
+	Set   json.RawMessage `json:"set,omitempty"`  // set: an object of switches, and of pin, puk, tries, puk-tries
 }
 
 // A Reply answers one line.
@@ -44,7 +45,7 @@ func (c *Card) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return State{
-		PAN: c.PAN(), Profile: c.profile.Name, Holder: c.identity.person.Name + " " + c.identity.person.Surname, Present: c.present,
+		PAN: c.identity.number(), Profile: c.profile.Name, Holder: c.identity.person.Name + " " + c.identity.person.Surname, Present: c.present,
 		PIN: c.codes.PIN, PUK: c.codes.PUK, Tries: c.codes.Tries, PUKTries: c.codes.PUKTries,
 		Verified: c.pinOK, Behaviour: c.profile.Behaviour,
 	}
@@ -80,9 +81,13 @@ func (c *Card) Set(object []byte) error {
 	if err := json.Unmarshal(object, &k); err != nil {
 		return err
 	}
-	c.profile.Behaviour, c.codes = b, k
-	c.save()
-	return nil
+	k.PAN = c.codes.PAN
+	if err := k.check(); err != nil {
+		return err
+	}
+	c.codes = k
+	c.setBehaviour(b)
+	return c.save()
 }
 
 // Control serves control connections until the listener closes. quit is called
@@ -126,6 +131,8 @@ func handle(r Request, cards []*Card) Reply {
 		c.Insert()
 	case "remove":
 		c.Remove()
+	case "swap":
+		c.Swap(r.Seed)
 	case "reset":
 		c.Reset()
 	case "state":
@@ -145,7 +152,7 @@ func handle(r Request, cards []*Card) Reply {
 			return Reply{Error: err.Error()}
 		}
 	case "fault":
-		if r.Fault == nil || FaultKinds[r.Fault.Kind] == "" {
+		if r.Fault == nil || FaultKinds[r.Fault.Kind] == "" || r.After < 0 || r.Fault.Bit < 0 {
 			return Reply{Error: "no such fault"}
 		}
 		c.Fail(r.After, *r.Fault)

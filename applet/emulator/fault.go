@@ -2,37 +2,51 @@ package emulator
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"time"
+
+	"github.com/softwarecie/cie/applet/apdu"
 )
 
 // A Fault is one thing that goes wrong at one command.
 type Fault struct {
 	Kind   string        `json:"kind"`             // one of FaultKinds
 	Bit    int           `json:"bit,omitempty"`    // "flip": bit of the answer to invert
-	Answer []byte        `json:"answer,omitempty"` // "answer": the bytes to give; also "plain": the status word
+	Size   int           `json:"size,omitempty"`   // "truncate": bytes that stay; "random", "oversize": bytes
+	Back   int           `json:"back,omitempty"`   // "replay": how many answers back, 1 the last; 0 is 2
+	Answer []byte        `json:"answer,omitempty"` // "answer", "execute": the bytes to give; "plain", "status", "execute-status": the status word
+	Seed   string        `json:"seed,omitempty"`   // "swap": the other card
 	Delay  time.Duration `json:"delay,omitempty"`  // "delay", nanoseconds
 	Sticky bool          `json:"sticky,omitempty"` // at every command from there on
 }
 
 // FaultKinds says what each kind does.
 var FaultKinds = map[string]string{
-	"drop-before": "the field is lost before the command is executed",
-	"drop-after":  "the field is lost after it was executed, before the answer",
-	"stall":       "no answer until the card is removed or reset",
-	"delay":       "the answer comes late",
-	"empty":       "an answer of no bytes",
-	"truncate":    "the answer loses its second half",
-	"answer":      "the command is not executed, fixed bytes are answered",
-	"execute":     "the command is executed, fixed bytes are answered",
-	"wrong-mac":   "the last byte of the MAC is inverted",
-	"flip":        "one bit of the answer is inverted",
-	"plain":       "the command is executed, a bare status word is answered (90 00 by default)",
-	"skip":        "the send sequence counter goes one too far",
-	"replay":      "the answer before last once more",
-	"endless":     "61 00 for ever, without data",
-	"ping-pong":   "6C 10 for ever",
-	"oversize":    "60000 bytes",
-	"reset":       "another program resets the card before the command",
+	"drop-before":    "the field is lost before the command is executed",
+	"drop-after":     "the field is lost after it was executed, before the answer",
+	"stall":          "no answer until the card is removed or reset",
+	"delay":          "the answer comes late",
+	"empty":          "an answer of no bytes",
+	"truncate":       "the answer loses its second half, or all but size bytes",
+	"answer":         "the command is not executed, fixed bytes are answered",
+	"execute":        "the command is executed, fixed bytes are answered",
+	"wrong-mac":      "the last byte of the MAC is inverted",
+	"flip":           "one bit of the answer is inverted",
+	"plain":          "the command is executed, a bare status word is answered (90 00 by default)",
+	"skip":           "the send sequence counter goes one too far",
+	"repeat":         "the send sequence counter is not advanced for the answer",
+	"replay":         "the answer before last once more, or that of back answers ago",
+	"endless":        "61 00 for ever, without data",
+	"ping-pong":      "6C 10 and 6C 20 in turn for ever",
+	"oversize":       "60000 bytes, or size",
+	"random":         "random bytes, 64 or size",
+	"reset":          "another program resets the card before the command",
+	"status":         "the command is not executed, its status word is the given one (69 82 by default), protected where it must be",
+	"execute-status": "the command is executed, its status word is the given one, protected where it must be",
+	"fake-key":       "the chip proves itself with another key than its own",
+	"chain-more":     "a piece of a protected chain is answered by 61xx",
+	"swap":           "the card of another seed lies there before the command",
 }
 
 // An armed fault waits for its command.
@@ -82,6 +96,8 @@ func (c *Card) withFault(command []byte) ([]byte, error) {
 	}
 	c.log("! %s", f.Kind)
 	c.stats.Faults++
+	c.once, c.onceSW = f.Kind, statusOf(f)
+	defer func() { c.once = "" }()
 	switch f.Kind {
 	case "drop-before":
 		return nil, c.lose()
@@ -98,38 +114,56 @@ func (c *Card) withFault(command []byte) ([]byte, error) {
 		c.repeat(f)
 		return []byte{0x61, 0x00}, nil
 	case "ping-pong":
+		f.Bit ^= 1
 		c.repeat(f)
-		return []byte{0x6C, 0x10}, nil
+		return []byte{0x6C, byte(0x20 - 0x10*(f.Bit&1))}, nil
+	case "random":
+		return c.draw(cmp.Or(max(f.Size, 0), 64)), nil
+	case "swap":
+		c.swap(f.Seed)
 	case "skip":
-		if c.sm != nil {
+		if c.sm != nil && protectedCommand(command) {
 			c.sm.step()
 		}
 	}
 	return c.spoilt(f, c.process(command)), nil
 }
 
+// statusOf is the status word of a fault.
+func statusOf(f Fault) apdu.SW {
+	if len(f.Answer) != 2 {
+		return 0x6982
+	}
+	return apdu.SW(f.Answer[0])<<8 | apdu.SW(f.Answer[1])
+}
+
+// protectedCommand says whether a command, as it came, is in secure messaging.
+func protectedCommand(command []byte) bool { return len(command) > 3 && command[0]&0x0C == 0x0C }
+
 // repeat keeps a fault for all commands to come.
 func (c *Card) repeat(f Fault) {
-	if !f.Sticky {
-		f.Sticky = true
-		c.faults = append(c.faults, armed{0, f})
-	}
+	c.faults = slices.DeleteFunc(c.faults, func(a armed) bool { return a.in == 0 && a.Kind == f.Kind })
+	f.Sticky = true
+	c.faults = append(c.faults, armed{0, f})
 }
 
 // spoilt changes an answer.
 func (c *Card) spoilt(f Fault, out []byte) []byte {
 	switch f.Kind {
 	case "delay":
-		time.Sleep(f.Delay)
+		c.wait(f.Delay)
 	case "empty":
 		return nil
 	case "truncate":
+		if f.Size > 0 {
+			return out[:min(f.Size, len(out))]
+		}
 		return out[:len(out)/2]
 	case "execute":
 		return f.Answer
 	case "wrong-mac":
 		if len(out) > 2 {
-			out[len(out)-3] ^= 0xFF
+			out[len(out)-3] ^= 0xFF // the MAC ends the body; in a cut answer it is the last part
 		}
 	case "flip":
 		if i := f.Bit / 8; i < len(out) {
@@ -141,19 +175,19 @@ func (c *Card) spoilt(f Fault, out []byte) []byte {
 		}
 		return []byte{0x90, 0x00}
 	case "replay":
-		if n := len(c.history); n > 1 {
-			return bytes.Clone(c.history[n-2])
+		back := cmp.Or(max(f.Back, 0), 2)
+		if n := len(c.history); n >= back {
+			return bytes.Clone(c.history[n-back])
 		}
 	case "oversize":
-		return append(bytes.Repeat([]byte{0x55}, 60000), 0x90, 0x00)
+		return append(bytes.Repeat([]byte{0x55}, cmp.Or(max(f.Size, 0), 60000)), 0x90, 0x00)
 	}
 	return out
 }
 
 // lose takes the card out of the field until it is powered again.
 func (c *Card) lose() error {
-	c.powered = false
-	c.session = session{}
+	c.powerOff()
 	return ErrRemoved
 }
 
@@ -198,12 +232,32 @@ func (c *Card) ResetStats() {
 	c.stats = Stats{}
 }
 
-// SetBehaviour changes the switches of a card in use. Contents made at its
-// beginning (the security object) stay.
+// SetBehaviour changes the switches of a card in use. The file that is current
+// keeps its content until it is selected again.
 func (c *Card) SetBehaviour(change func(*Behaviour)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	change(&c.profile.Behaviour)
+	b := c.profile.Behaviour
+	change(&b)
+	c.setBehaviour(b)
+}
+
+// setBehaviour takes new switches, and makes the files again if they differ.
+func (c *Card) setBehaviour(b Behaviour) {
+	old := c.profile.Behaviour
+	c.profile.Behaviour = b
+	if b.contents() != old.contents() {
+		c.identity.files = c.makeFiles()
+	}
+}
+
+// contents are the switches that say what the files hold.
+func (b Behaviour) contents() Behaviour {
+	return Behaviour{
+		ExtraFiles: b.ExtraFiles, Padding: b.Padding, CertificateSize: b.CertificateSize, OtherDeviceKey: b.OtherDeviceKey,
+		OldSOD: b.OldSOD, SHA1SOD: b.SHA1SOD, BadDigest: b.BadDigest, BadSignature: b.BadSignature, BadAlgorithm: b.BadAlgorithm,
+		UnknownIssuer: b.UnknownIssuer,
+	}
 }
 
 // Behaviour returns the switches.

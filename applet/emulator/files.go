@@ -16,27 +16,42 @@ var (
 // selectFile is SELECT: of an application by name, of the root, of a file by its
 // identifier.
 func (c *Card) selectFile(cmd apdu.Command) reply {
+	master := len(cmd.Data) == 0 || bytes.Equal(cmd.Data, []byte{0x3F, 0x00})
 	switch {
+	case c.profile.Behaviour.NoCIE:
+		return refuse(0x6A82)
+	case cmd.P2 != 0x0C && cmd.P2 != 0x04 && cmd.P2 != 0x00:
+		return refuse(0x6A86)
 	case cmd.P1 == 0x04:
 		return c.selectApplication(cmd)
-	case cmd.P1 == 0x00 && (len(cmd.Data) == 0 || bytes.Equal(cmd.Data, []byte{0x3F, 0x00})):
-		return c.enter(root, cmd)
-	case cmd.P1 == 0x02:
+	case cmd.P1 == 0x00 && master:
+		r := c.enter(root, cmd)
+		c.named, c.mfSeen = false, cmd.P2 == 0x0C
+		return r
+	case cmd.P1 == 0x02, cmd.P1 == 0x00:
 		return c.selectEF(cmd)
 	}
 	return refuse(0x6A86)
 }
 
 func (c *Card) selectApplication(cmd apdu.Command) reply {
+	b := c.profile.Behaviour
+	df := root
 	switch {
-	case bytes.Equal(cmd.Data, aidIAS) && !c.profile.Behaviour.RefuseIASName:
-		return c.enter(root, cmd)
-	case bytes.Equal(cmd.Data, aidCIE) && c.df != dfMRTD:
-		return c.enter(dfCIE, cmd)
+	case bytes.Equal(cmd.Data, aidIAS) && !b.RefuseIASName:
+	case bytes.Equal(cmd.Data, aidCIE) && (!b.CIENeedsRoot || c.rootSeen && c.df != dfMRTD):
+		df = dfCIE
 	case bytes.Equal(cmd.Data, aidMRTD):
-		return c.enter(dfMRTD, cmd)
+		df = dfMRTD
+	default:
+		return refuse(0x6A82)
 	}
-	return refuse(0x6A82)
+	r := c.enter(df, cmd)
+	c.named = true
+	if cmd.P2 == 0x0C {
+		return r
+	}
+	return answer(der(0x62, bytes.Join([][]byte{der(0x82, []byte{0x38}), der(0x84, cmd.Data), der(0x8A, []byte{0x05})}, nil)))
 }
 
 // enter makes a directory current. In the clear that ends the session; inside
@@ -44,8 +59,11 @@ func (c *Card) selectApplication(cmd apdu.Command) reply {
 func (c *Card) enter(df directory, cmd apdu.Command) reply {
 	if cmd.CLA&0x0C == 0 {
 		c.endSession()
+	} else if c.profile.Behaviour.ForgetAtSelect {
+		c.pinOK, c.pukOK = false, false
 	}
-	c.df, c.ef = df, nil
+	c.df, c.ef, c.efID = df, nil, 0
+	c.rootSeen = c.rootSeen || df == root
 	return done()
 }
 
@@ -54,6 +72,9 @@ func (c *Card) selectEF(cmd apdu.Command) reply {
 		return refuse(0x6700)
 	}
 	id := uint16(cmd.Data[0])<<8 | uint16(cmd.Data[1])
+	if id == efCardAccess && c.df == root && !c.cardAccess() {
+		return refuse(0x6982)
+	}
 	if sw := c.open(id); sw != apdu.OK {
 		return refuse(sw)
 	}
@@ -70,7 +91,7 @@ func (c *Card) open(id uint16) apdu.SW {
 	if id>>8 == 0x10 {
 		here = dfCIE
 	}
-	if c.df == dfMRTD || id == efCardAccess {
+	if c.df == dfMRTD && id != efCardAccess || c.df == root && id == efCardAccess {
 		content, ok = c.mrtdFile(id)
 		here = c.df
 	}
@@ -85,16 +106,24 @@ func (c *Card) open(id uint16) apdu.SW {
 func (c *Card) fcp() []byte {
 	n := len(c.ef)
 	body := []byte{
-		0x80, 0x02, byte(n >> 8), byte(n), 0x82, 0x01, 0x01,
-		0x83, 0x02, byte(c.efID >> 8), byte(c.efID), 0x8A, 0x01, 0x05,
+		0x80, 0x02, byte(n >> 8), byte(n), 0x82, 0x01, 0x01, // size, transparent EF
+		0x83, 0x02, byte(c.efID >> 8), byte(c.efID),
 	}
-	for sfi, id := range shortIDs {
+	short := shortIDs
+	if c.df == dfMRTD || c.efID == efCardAccess {
+		short = mrtdShort
+	}
+	for sfi, id := range short {
 		if id == c.efID {
 			body = append(body, 0x88, 0x01, sfi<<3)
 		}
 	}
-	return der(0x62, body)
+	// Access rules in the form of a real card of the same standard, and "operational".
+	return der(0x62, append(body, 0xA1, 0x08, 0x8C, 0x02, 0x01, 0x00, 0x9C, 0x02, 0x01, 0x00, 0x8A, 0x01, 0x05))
 }
+
+// cardAccess says whether EF.CardAccess may be read.
+func (c *Card) cardAccess() bool { return c.mfSeen || !c.profile.Behaviour.CardAccessMF }
 
 // readBinary is READ BINARY, even and odd.
 func (c *Card) readBinary(cmd apdu.Command) reply {
@@ -132,6 +161,9 @@ func (c *Card) readBinary(cmd apdu.Command) reply {
 	if ne == 0 {
 		ne = apdu.MaxShortNe
 	}
+	if most := c.profile.Behaviour.ReadMax; most > 0 && cmd.CLA&0x0C != 0 {
+		ne = min(ne, max(most, 8))
+	}
 	if cmd.INS == 0xB1 {
 		return c.readOdd(offset, ne)
 	}
@@ -139,7 +171,14 @@ func (c *Card) readBinary(cmd apdu.Command) reply {
 }
 
 func (c *Card) openShort(sfi byte) apdu.SW {
-	if c.df == dfMRTD || sfi == 0x1C && c.df == root && c.pace != nil {
+	// 1C is EF.CardAccess in the MF and EF.SN.ICC in the IAS root.
+	if sfi == 0x1C && c.df == root && !c.named {
+		if !c.cardAccess() {
+			return 0x6982
+		}
+		return c.open(efCardAccess)
+	}
+	if c.df == dfMRTD {
 		return c.open(mrtdShort[sfi])
 	}
 	id, ok := shortIDs[sfi]
@@ -151,13 +190,14 @@ func (c *Card) openShort(sfi byte) apdu.SW {
 
 // readable says whether the access condition of the current file is met.
 func (c *Card) readable() bool {
+	b := c.profile.Behaviour
 	switch {
-	case c.df == dfMRTD && c.efID != efCardAccess:
-		return c.sm != nil
-	case c.efID == efCertificate && c.profile.Behaviour.FreeCertificate:
+	case c.df == dfMRTD:
+		return c.sm != nil && c.travel
+	case c.efID == efCertificate && b.FreeCertificate, c.efID == efSerial && b.FreeSerial:
 		return true
 	case c.efID == efCertificate, c.efID == efSerial:
-		return c.pinOK && (c.sm != nil && c.extOK || c.profile.Behaviour.KeepPIN)
+		return c.pinOK && c.sm != nil && c.extOK
 	}
 	return true
 }
@@ -167,6 +207,9 @@ func (c *Card) read(offset, ne int) reply {
 	left := len(c.ef) - offset
 	end := c.profile.Behaviour.EndOfFile
 	switch {
+	case end == "endless" && len(c.ef) > 0:
+		again := bytes.Repeat(c.ef, 2+ne/len(c.ef))[offset%len(c.ef):]
+		return answer(again[:ne])
 	case left <= 0 && end == "empty":
 		return done()
 	case left <= 0:
@@ -175,7 +218,7 @@ func (c *Card) read(offset, ne int) reply {
 		return answer(c.ef[offset : offset+ne])
 	case end == "6cxx" && left < 256:
 		return refuse(0x6C00 | apdu.SW(left))
-	case end == "6b00", end == "empty":
+	case end == "6b00", end == "empty", c.profile.Behaviour.FullLe00 && ne == apdu.MaxShortNe:
 		return answer(c.ef[offset:])
 	}
 	return reply{c.ef[offset:], 0x6282}
@@ -217,19 +260,20 @@ func (c *Card) getData(cmd apdu.Command) reply {
 	}
 	list := cmd.Data
 	is := func(digits string) bool { return bytes.Equal(list, unhex(digits)) }
+	b := c.profile.Behaviour
 	switch {
 	case c.df == dfMRTD:
 		return refuse(0x6A88)
 	case is("4D04 A602 9100"):
 		return c.agree()
-	case is("4D0A 7008 BFA10104 A302 9700"):
-		return answer(dhObject(der(tagG, c.group().g)))
-	case is("4D0A 7008 BFA10104 A302 9800"):
-		return answer(dhObject(der(tagP, c.group().p)))
-	case is("4D0A 7008 BFA10104 A302 9900"):
-		return answer(dhObject(der(tagQ, c.group().q)))
-	case is("4D08 7006 BFA10102 A380") && c.profile.Behaviour.SingleDH:
-		gr := c.group()
+	case is("4D0A 7008 BFA10104 A302 9700") && !b.SingleDHOnly:
+		return answer(dhObject(der(tagG, c.parameters().g)))
+	case is("4D0A 7008 BFA10104 A302 9800") && !b.SingleDHOnly:
+		return answer(dhObject(der(tagP, c.parameters().p)))
+	case is("4D0A 7008 BFA10104 A302 9900") && !b.SingleDHOnly:
+		return answer(dhObject(der(tagQ, c.parameters().q)))
+	case is("4D08 7006 BFA10102 A380") && (b.SingleDH || b.SingleDHOnly):
+		gr := c.parameters()
 		return answer(dhObject(bytes.Join([][]byte{der(tagG, gr.g), der(tagP, gr.p), der(tagQ, gr.q)}, nil)))
 	case is("4D09 7007 BFA00403 7F4980"):
 		return answer(authorityObject())

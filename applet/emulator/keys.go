@@ -116,11 +116,42 @@ func (s *stream) prime(bits int) *big.Int {
 	_, _ = io.ReadFull(s, buffer)
 	buffer[0] |= 0xC0
 	buffer[len(buffer)-1] |= 1
-	p := new(big.Int).SetBytes(buffer)
-	for two := big.NewInt(2); !p.ProbablyPrime(10); {
-		p.Add(p, two)
+	return nextPrime(new(big.Int).SetBytes(buffer))
+}
+
+// nextPrime is the first prime from an odd number of many bits on.
+func nextPrime(start *big.Int) *big.Int {
+	const span = 1 << 15 // a prime of 1024 bits comes every 710 numbers
+	for ; ; start = new(big.Int).Add(start, big.NewInt(span)) {
+		composite := sieve(start, span)
+		for i := 0; i < span; i += 2 {
+			if composite[i] {
+				continue
+			}
+			if p := new(big.Int).Add(start, big.NewInt(int64(i))); p.ProbablyPrime(10) {
+				return p
+			}
+		}
 	}
-	return p
+}
+
+// sieve marks the i below span for which start+i has a factor below 2^14: most
+// of the numbers need no other test.
+func sieve(start *big.Int, span int64) []bool {
+	composite, small := make([]bool, span), make([]bool, 1<<14)
+	for f := int64(3); f < int64(len(small)); f += 2 {
+		if small[f] {
+			continue
+		}
+		for m := f * f; m < int64(len(small)); m += 2 * f {
+			small[m] = true
+		}
+		rest := new(big.Int).Mod(start, big.NewInt(f)).Int64()
+		for i := (f - rest) % f; i < span; i += f {
+			composite[i] = true
+		}
+	}
+	return composite
 }
 
 // rsaKey makes an RSA key, e = 65537. crypto/rsa makes none from a given stream.

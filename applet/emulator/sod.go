@@ -3,7 +3,6 @@ package emulator
 import (
 	"bytes"
 	"crypto"
-	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/asn1"
 	"encoding/hex"
@@ -31,6 +30,9 @@ var (
 	oidSecurityData  = asn1.ObjectIdentifier{2, 23, 136, 1, 1, 1}
 	oidSHA256        = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
 	oidSHA512        = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}
+	oidSHA1          = asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}
+	oidMD5WithRSA    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 4}
+	oidSHA1WithRSA   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 5}
 	oidSHA256WithRSA = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}
 	oidPSS           = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
 	oidMGF1          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 8}
@@ -51,12 +53,14 @@ func oid(id asn1.ObjectIdentifier) []byte {
 
 // makeSOD builds EF.SOD over the given contents, in the order of a real one.
 func makeSOD(contents []dataGroup, b Behaviour) []byte {
+	old := b.OldSOD || b.SHA1SOD
 	hash, hashOID, version := crypto.SHA512, oidSHA512, byte(1)
-	if b.OldSOD {
-		hash, hashOID, version = crypto.SHA256, oidSHA256, 0
-	}
 	a := theAuthorities()
-	signer := a.signer
+	signer := a.signerPSS
+	if old {
+		hash, hashOID, version = crypto.SHA256, oidSHA256, 0
+		signer = a.signer
+	}
 	if b.UnknownIssuer {
 		signer = selfSigned("signer", signer.certificate.Subject, 99)
 	}
@@ -68,7 +72,7 @@ func makeSOD(contents []dataGroup, b Behaviour) []byte {
 		}
 		digests[i] = seq(der(derInteger, []byte{g.id}), der(derOctets, d))
 	}
-	algorithm := seq(oid(hashOID), der(derNull, nil))
+	algorithm := seq(oid(hashOID)) // without NULL, as in the public sample
 	lds := [][]byte{der(derInteger, []byte{version}), algorithm, seq(digests...)}
 	if version == 1 {
 		lds = append(lds, seq(der(derPrintable, []byte("0108")), der(derPrintable, []byte("040000"))))
@@ -79,13 +83,7 @@ func makeSOD(contents []dataGroup, b Behaviour) []byte {
 		seq(oid(oidContentType), set(oid(oidSecurityData))),
 		seq(oid(oidMessageDigest), set(der(derOctets, digest(hash, content)))),
 	}, nil)
-	signed := digest(hash, der(derSet, attributes))
-	var signature, signatureAlgorithm []byte
-	if b.OldSOD {
-		signature, signatureAlgorithm = signer.key.private(type1(signer.key.size(), digestInfo(signed))), seq(oid(oidSHA256WithRSA), der(derNull, nil))
-	} else {
-		signature, signatureAlgorithm = signer.key.private(encodePSS(signer.key, signed)), seq(oid(oidPSS), pssParameters())
-	}
+	signature, signatureAlgorithm := signSOD(signer.key, der(derSet, attributes), b)
 	if b.BadSignature {
 		signature[100] ^= 1
 	}
@@ -96,6 +94,23 @@ func makeSOD(contents []dataGroup, b Behaviour) []byte {
 		seq(oid(oidSecurityData), der(0xA0, der(derOctets, content))),
 		der(0xA0, signer.certificate.Raw), set(info))
 	return der(0x77, seq(oid(oidSignedData), der(0xA0, data)))
+}
+
+// signSOD signs the signed attributes and names the algorithm.
+func signSOD(k key, attributes []byte, b Behaviour) (signature, algorithm []byte) {
+	pkcs1 := func(hash crypto.Hash, info, name asn1.ObjectIdentifier) ([]byte, []byte) {
+		sum := digest(hash, attributes)
+		return k.private(type1(k.size(), digestInfo(info, sum))), seq(oid(name), der(derNull, nil))
+	}
+	switch {
+	case b.BadAlgorithm:
+		return pkcs1(crypto.SHA256, oidSHA256, oidMD5WithRSA)
+	case b.SHA1SOD:
+		return pkcs1(crypto.SHA1, oidSHA1, oidSHA1WithRSA)
+	case b.OldSOD:
+		return pkcs1(crypto.SHA256, oidSHA256, oidSHA256WithRSA)
+	}
+	return k.private(encodePSS(k, digest(crypto.SHA512, attributes))), seq(oid(oidPSS), pssParameters())
 }
 
 // A dataGroup is what one digest of the SOD is over.
@@ -110,9 +125,9 @@ func digest(hash crypto.Hash, content []byte) []byte {
 	return h.Sum(nil)
 }
 
-// digestInfo is the DigestInfo of a SHA-256 digest (RFC 8017 §9.2).
-func digestInfo(sum []byte) []byte {
-	return seq(seq(oid(oidSHA256), der(derNull, nil)), der(derOctets, sum[:sha256.Size]))
+// digestInfo is the DigestInfo of a digest (RFC 8017 §9.2).
+func digestInfo(hash asn1.ObjectIdentifier, sum []byte) []byte {
+	return seq(seq(oid(hash), der(derNull, nil)), der(derOctets, sum))
 }
 
 // type1 is 00 01 FF…FF 00 ‖ data, n bytes (EMSA-PKCS1-v1_5, RFC 8017 §9.2).

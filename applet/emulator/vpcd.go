@@ -111,26 +111,19 @@ func once(ctx context.Context, address string, card *Card) (connected bool) {
 	if err != nil {
 		return false
 	}
+	if err := card.PowerOn(); err != nil {
+		_ = conn.Close()
+		return false
+	}
 	lifted, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { // closes the connection when the card leaves
-		defer conn.Close()
-		for card.inField() {
-			select {
-			case <-lifted.Done():
-				return
-			case <-time.After(20 * time.Millisecond):
-			}
+		defer func() { _ = conn.Close() }()
+		select {
+		case <-lifted.Done():
+		case <-card.Lost():
 		}
 	}()
-	err = Serve(conn, card)
-	card.log("! reader: %v", err)
+	_ = Serve(conn, card) // why it ended does not matter: it is tried again
 	return true
-}
-
-// inField says whether the card answers now.
-func (c *Card) inField() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.present && c.powered
 }
