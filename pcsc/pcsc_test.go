@@ -722,14 +722,6 @@ func TestClosed(t *testing.T) {
 	})
 }
 
-// The binding panics on some answers; the program does not.
-func TestBindingPanics(t *testing.T) {
-	err := call("list readers", func() error { panic("index out of range") })
-	if codeOf(err) != codeInternal {
-		t.Errorf("call = %v, want code %08X", err, codeInternal)
-	}
-}
-
 // FuzzStates holds what is told of readers to what the service says of them, for any
 // names, flags and ATRs. The rule, slowly: a reader the service does not know is not
 // told of; all others are, in order, with an ATR only where there is a card.
