@@ -143,6 +143,11 @@ var rules = []rule{
 		why: "the command line runs where there is no display",
 	},
 	{
+		folder: "internal/cli/gendocs", may: []string{"internal/cli", "applet", "applet/", "pcsc", "internal/"}, never: []string{"gui"},
+		modules: append([]string{"github.com/cpuguy83/go-md2man", "github.com/russross/blackfriday", "go.yaml.in/yaml"}, commandLine...),
+		why:     "writes the documents, and is part of no program",
+	},
+	{
 		folder: "internal/deptest", why: "holds tests only",
 	},
 	{

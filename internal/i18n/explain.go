@@ -167,6 +167,7 @@ var causes = []cause{
 	{"certificate-date", is(trust.ErrValidity)},
 
 	{"cancelled", is(context.Canceled)},
+	{"cancelled", is(pcsc.ErrClosed)},
 	{"timeout", is(context.DeadlineExceeded)},
 	{"file", as[*fs.PathError]},
 }

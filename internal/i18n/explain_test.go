@@ -88,6 +88,7 @@ var explained = map[string]struct {
 	"cie.ErrNotSaved":            {cie.ErrNotSaved, "pairing-unsaved"},
 	"cie.ErrPadding":             {cie.ErrPadding, "internal"},
 	"cie.ErrClosed":              {cie.ErrClosed, "internal"},
+	"pcsc.ErrClosed":             {pcsc.ErrClosed, "cancelled"},
 	"cie.FewTriesError":          {&cie.FewTriesError{Tries: 2}, "puk-few"},
 	"cie.WeakPINError":           {&cie.WeakPINError{Rule: cie.RuleRun}, "new-pin-run"},
 	"cie.UncertainError":         {&cie.UncertainError{Err: pcsc.ErrRemoved}, "pin-uncertain"},
