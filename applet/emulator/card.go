@@ -226,8 +226,12 @@ func (c *Card) makeFiles() map[uint16][]byte {
 		efDH: der(0x70, bytes.Join([][]byte{der(tagG, groupG), der(tagP, groupP), der(tagQ, groupQ)}, nil)),
 	}
 	groups := []dataGroup{
-		{0xA5, files[efServicesKey]}, {0x1B, files[efDH]}, {0xA4, files[efDeviceKey]},
-		{0xA3, id.certificate.Raw}, {0xA2, files[efSerial]}, {0xA1, nis},
+		{0xA5, files[efServicesKey]},
+		{0x1B, files[efDH]},
+		{0xA4, files[efDeviceKey]},
+		{0xA3, id.certificate.Raw},
+		{0xA2, files[efSerial]},
+		{0xA1, nis},
 	}
 	files[efSOD] = append(makeSOD(groups, b), padding...)
 	if b.CertificateSize != 0 { // a DER certificate of more than 255 bytes: 30 82 hh ll

@@ -57,9 +57,7 @@ func (c *Card) mrtdFile(id uint16) ([]byte, bool) {
 // pace is one run of PACE.
 type pace struct {
 	nonce  []byte   // s
-	mapKey *big.Int // card's mapping exponent
 	g      *big.Int // mapped generator
-	x      *big.Int // card's ephemeral exponent
 	y      []byte   // its public value
 	theirs []byte   // the terminal's
 	k      []byte   // shared secret

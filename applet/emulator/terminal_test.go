@@ -269,7 +269,10 @@ func (m *terminal) certificate(change func(body []byte)) []byte {
 	k := terminalConstants(m.t)
 	n := new(big.Int).SetBytes(terminalAuthorityN)
 	body := bytes.Join([][]byte{
-		{0x8A}, authorityCHR[4:], unhex("000000002000000000000001"), authorityCHA[:6], {1}, unhex("2A8122F42A02040104"),
+		{0x8A},
+		authorityCHR[4:], unhex("000000002000000000000001"), authorityCHA[:6],
+		{1},
+		unhex("2A8122F42A02040104"),
 		k.ifdN.Bytes(), unhex("00010001"),
 	}, nil)
 	if change != nil {
@@ -385,4 +388,14 @@ func wantSW(t testing.TB, got, want apdu.SW) {
 	if got != want {
 		t.Errorf("status word %v, want %v", got, want)
 	}
+}
+
+// verifyCommand is VERIFY of the PIN, before protection.
+func verifyCommand(pin string) apdu.Command {
+	return apdu.Command{INS: 0x20, P2: 0x81, Data: []byte(pin)}
+}
+
+// commandOf makes a command of any bytes: header, one byte for Le, data.
+func commandOf(in []byte) apdu.Command {
+	return apdu.Command{CLA: in[0] & 0x10, INS: in[1], P1: in[2], P2: in[3], Ne: int(in[4]), Data: in[5:min(len(in), 5+200)]}
 }

@@ -115,13 +115,14 @@ func once(ctx context.Context, address string, card *Card) (connected bool) {
 		_ = conn.Close()
 		return false
 	}
-	lifted, cancel := context.WithCancel(ctx)
+	ended, cancel := context.WithCancel(ctx)
 	defer cancel()
+	lost := card.Lost()
 	go func() { // closes the connection when the card leaves
 		defer func() { _ = conn.Close() }()
 		select {
-		case <-lifted.Done():
-		case <-card.Lost():
+		case <-ended.Done():
+		case <-lost:
 		}
 	}()
 	_ = Serve(conn, card) // why it ended does not matter: it is tried again
