@@ -126,21 +126,22 @@ func mseAgreement(public []byte) apdu.Command {
 // deriveKeys computes Kenc ‖ Kmac from the shared secret: the first 16 bytes of
 // SHA-256(Z ‖ 00000001) and of SHA-256(Z ‖ 00000002), Z at its full length.
 func deriveKeys(y, x *big.Int, gr group) *secret.Buffer {
-	shared := new(big.Int).Exp(y, x, gr.p)
-	z := secret.New(gr.size() + 4)
-	defer z.Wipe()
-	shared.FillBytes(z.Bytes()[:gr.size()])
-	clear(shared.Bits())
-	keys, digest := secret.New(2*keyLength), secret.New(sha256.Size)
-	defer digest.Wipe()
-	for i := range 2 {
-		z.Bytes()[gr.size()+3] = byte(i + 1)
-		h := sha256.New()
-		h.Write(z.Bytes())
-		h.Sum(digest.Bytes()[:0])
-		h.Reset()
-		copy(keys.Bytes()[i*keyLength:], digest.Bytes()[:keyLength])
-	}
-	secret.ClearStack()
+	keys := secret.New(2 * keyLength)
+	secret.Do(func() {
+		shared := new(big.Int).Exp(y, x, gr.p)
+		z, digest := secret.New(gr.size()+4), secret.New(sha256.Size)
+		defer z.Wipe()
+		defer digest.Wipe()
+		shared.FillBytes(z.Bytes()[:gr.size()])
+		clear(shared.Bits())
+		for i := range 2 {
+			z.Bytes()[gr.size()+3] = byte(i + 1)
+			h := sha256.New()
+			h.Write(z.Bytes())
+			h.Sum(digest.Bytes()[:0])
+			h.Reset()
+			copy(keys.Bytes()[i*keyLength:], digest.Bytes()[:keyLength])
+		}
+	})
 	return keys
 }

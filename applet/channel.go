@@ -51,10 +51,11 @@ func newChannel(keys *secret.Buffer, ssc uint64) (*channel, error) {
 	enc, mac := k.Bytes()[:3*block], k.Bytes()[3*block:]
 	ch := &channel{keys: k, ssc: ssc, scratch: secret.New(protectedPiece + block)}
 	var errs [3]error
-	ch.cipher, errs[0] = des.NewTripleDESCipher(enc)
-	ch.macHead, errs[1] = des.NewCipher(mac[:block])
-	ch.macTail, errs[2] = des.NewCipher(mac[block:])
-	secret.ClearStack()
+	secret.Do(func() {
+		ch.cipher, errs[0] = des.NewTripleDESCipher(enc)
+		ch.macHead, errs[1] = des.NewCipher(mac[:block])
+		ch.macTail, errs[2] = des.NewCipher(mac[block:])
+	})
 	return ch, errors.Join(errs[:]...)
 }
 

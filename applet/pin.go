@@ -62,8 +62,8 @@ func (c *Card) present(code Code, command apdu.Command, n int) error {
 	case len(command.Data) != n:
 		return ErrCodeForm
 	}
-	err := c.run(command)
-	secret.ClearStack()
+	var err error
+	secret.Do(func() { err = c.run(command) })
 	return codeError(code, err)
 }
 

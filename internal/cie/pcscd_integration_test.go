@@ -5,6 +5,7 @@ package cie
 import (
 	"context"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -15,7 +16,13 @@ import (
 	"github.com/softwarecie/cie/pcsc"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(memoryVariable) != "" {
+		memoryChild()
+		return
+	}
+	rig.Main(m)
+}
 
 // virtualReaders are the two of vpcd, and where their cards connect.
 var virtualReaders = map[string]string{"Virtual PCD 00 00": "127.0.0.1:35963", "Virtual PCD 00 01": "127.0.0.1:35964"}

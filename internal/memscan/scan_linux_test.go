@@ -66,7 +66,7 @@ func child(how string) {
 			return
 		}
 		page.Wipe()
-		secret.ClearStack()
+		secret.Do(func() {})
 		runtime.GC()
 	}
 	runtime.KeepAlive(kept)
@@ -191,7 +191,7 @@ func TestScanOfOneself(t *testing.T) {
 		t.Errorf("hits = %v, want the key once", got)
 	}
 	key.Wipe()
-	secret.ClearStack()
+	secret.Do(func() {})
 	if got := found(t, os.Getpid(), pattern); len(got) != 0 {
 		t.Errorf("after Wipe: %v, want none", got)
 	}

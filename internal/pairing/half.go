@@ -67,11 +67,12 @@ func (s *Store) Unseal(r Record, signature []byte) (*secret.Buffer, error) {
 		return nil, err
 	}
 	half := secret.New(HalfLength)
-	if open, err := aead.Open(half.Bytes()[:0], nil, r.Half, r.PAN[:]); err != nil || len(open) != HalfLength {
+	var open []byte
+	secret.Do(func() { open, err = aead.Open(half.Bytes()[:0], nil, r.Half, r.PAN[:]) })
+	if err != nil || len(open) != HalfLength {
 		half.Wipe()
 		return nil, ErrStale
 	}
-	secret.ClearStack()
 	return half, nil
 }
 

@@ -81,12 +81,20 @@ func (*Buffer) LogValue() slog.Value { return slog.StringValue("[secret]") }
 // MarshalText refuses: a secret is not written to JSON, XML or a settings file.
 func (*Buffer) MarshalText() ([]byte, error) { return nil, fmt.Errorf("a secret cannot be encoded") }
 
-// ClearStack overwrites the part of the caller's stack that functions called
-// before it used, where compilers and crypto/* leave copies of keys in spilled
-// registers and local arrays. Call it after a computation on a secret.
+// Do runs a computation on a secret and then overwrites the part of the stack that
+// it used, where compilers and crypto/* leave copies in spilled registers and
+// local arrays. The stack is made large enough before: growing it after would
+// leave the copies behind in the old one.
+func Do(f func()) {
+	clearStack()
+	f()
+	clearStack()
+}
+
+// clearStack overwrites what lies below its caller's frame.
 //
 //go:noinline
-func ClearStack() {
+func clearStack() {
 	var frame [16 << 10]byte
 	clear(frame[:])
 	runtime.KeepAlive(&frame)
