@@ -90,6 +90,7 @@ type Card struct {
 	history  [][]byte // earlier answers, for replay
 	stats    Stats
 	total    int // commands since the card was made
+	inserted int // of these, before it was laid on the reader
 	ledger   []Entry
 	released chan struct{} // closed when a stalled command is let go
 	field    chan struct{} // closed while the card has no power
@@ -325,7 +326,7 @@ func (c *Card) PowerOn() error {
 
 func (c *Card) powerOn() {
 	if !c.powered {
-		c.field = make(chan struct{})
+		c.field, c.inserted = make(chan struct{}), c.total
 	}
 	c.powered = true
 	c.session = session{}

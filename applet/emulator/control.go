@@ -12,6 +12,7 @@ type Request struct {
 	Do    string          `json:"do"`              // insert, remove, swap, reset, state, stats, reset-stats, ledger, set, fault, clear-faults, quit
 	Card  int             `json:"card,omitempty"`  // which of several cards, from 0
 	After int             `json:"after,omitempty"` // fault: commands to come before it
+	At    *int            `json:"at,omitempty"`    // fault, instead of after: which command since insertion, from 0
 	Fault *Fault          `json:"fault,omitempty"`
 	Seed  string          `json:"seed,omitempty"` // swap: the other card
 	Set   json.RawMessage `json:"set,omitempty"`  // set: an object of switches, and of pin, puk, tries, puk-tries
@@ -155,7 +156,11 @@ func handle(r Request, cards []*Card) Reply {
 		if r.Fault == nil || FaultKinds[r.Fault.Kind] == "" || r.After < 0 || r.Fault.Bit < 0 {
 			return Reply{Error: "no such fault"}
 		}
-		c.Fail(r.After, *r.Fault)
+		if r.At == nil {
+			c.Fail(r.After, *r.Fault)
+		} else if err := c.FailAt(*r.At, *r.Fault); err != nil {
+			return Reply{Error: err.Error()}
+		}
 	case "quit":
 	default:
 		return Reply{Error: fmt.Sprintf("cannot do %q", r.Do)}

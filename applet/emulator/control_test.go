@@ -134,6 +134,7 @@ func TestControlRefuses(t *testing.T) {
 		`{"do":"set","set":{"tries":4}}`, `{"do":"set","set":{"tries":-1}}`, `{"do":"set","set":{"pan":"x"},"card":7}`,
 		`{"do":"fault"}`, `{"do":"fault","fault":{"kind":"fire"}}`, `{"do":"fault","after":-1,"fault":{"kind":"flip"}}`,
 		`{"do":"fault","fault":{"kind":"flip","bit":-1}}`,
+		`{"do":"fault","at":-1,"fault":{"kind":"flip"}}`,
 	} {
 		t.Run(request, func(t *testing.T) {
 			if out := r.reply(request); out.OK || out.Error == "" {

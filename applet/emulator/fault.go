@@ -3,6 +3,7 @@ package emulator
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -60,6 +61,18 @@ func (c *Card) Fail(n int, f Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.faults = append(c.faults, armed{n, f})
+}
+
+// FailAt arms a fault for the n-th command since the card was laid on the reader,
+// 0 the first one. It is an error if that command is over.
+func (c *Card) FailAt(n int, f Fault) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if in := n - (c.total - c.inserted); in >= 0 {
+		c.faults = append(c.faults, armed{in, f})
+		return nil
+	}
+	return fmt.Errorf("command %d is over", n)
 }
 
 // ClearFaults disarms all faults and lets a stalled command go.

@@ -261,6 +261,22 @@ func TestFaultMeetsTheRightCommandOnce(t *testing.T) {
 	}
 }
 
+func TestFaultCountedFromInsertion(t *testing.T) {
+	m := with(t, Behaviour{})
+	m.sw(challenge)
+	m.card.Remove()
+	m.card.Insert()
+	m.sw(challenge)
+	if err := m.card.FailAt(2, Fault{Kind: "plain", Answer: unhex("6F00")}); err != nil {
+		t.Fatal(err)
+	}
+	wantSW(t, m.sw(challenge), 0x9000)
+	wantSW(t, m.sw(challenge), 0x6F00)
+	if err := m.card.FailAt(2, Fault{Kind: "plain"}); err == nil {
+		t.Error("armed for a command that is over")
+	}
+}
+
 func TestStickyFaultStays(t *testing.T) {
 	m := with(t, Behaviour{})
 	m.card.Fail(1, Fault{Kind: "plain", Answer: unhex("6F00"), Sticky: true})
