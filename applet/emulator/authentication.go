@@ -80,7 +80,9 @@ func (c *Card) agree() reply {
 	y, z := c.exchangeValues()
 	c.heavy()
 	c.heavy()
-	sm := newChannel(derive(z, 1), derive(z, 2))
+	kenc, kmac := derive(z, 1), derive(z, 2)
+	c.log("! session keys %X %X", kenc, kmac)
+	sm := newChannel(kenc, kmac)
 	sm.ssc[7] = 1
 	y = c.spoil(y)
 	ifd, gr := c.ifdValue, c.group
