@@ -98,13 +98,15 @@ func (ch *channel) protect(command apdu.Command) (apdu.Command, error) {
 // never copied to ordinary memory.
 func (ch *channel) appendCryptogram(body []byte, command apdu.Command) []byte {
 	page := ch.scratch.Bytes()
-	n := copy(page, command.Data)
-	page[n] = 0x80
-	size := (n/block + 1) * block
-	clear(page[n+1 : size])
 	defer clear(page)
-	text := page[:size]
-	cipher.NewCBCEncrypter(ch.cipher, make([]byte, block)).CryptBlocks(text, text)
+	text := page[:(len(command.Data)/block+1)*block]
+	encrypter := cipher.NewCBCEncrypter(ch.cipher, make([]byte, block))
+	secret.Do(func() {
+		n := copy(text, command.Data)
+		text[n] = 0x80
+		clear(text[n+1:])
+		encrypter.CryptBlocks(text, text)
+	})
 	if command.INS&1 != 0 {
 		return tlv.Append(body, tagCryptogramOdd, text)
 	}

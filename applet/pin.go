@@ -62,9 +62,7 @@ func (c *Card) present(code Code, command apdu.Command, n int) error {
 	case len(command.Data) != n:
 		return ErrCodeForm
 	}
-	var err error
-	secret.Do(func() { err = c.run(command) })
-	return codeError(code, err)
+	return codeError(code, c.run(command))
 }
 
 // A TriesSource is a way in which a card tells the tries left.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,6 +19,7 @@ type files interface {
 	Remove(path string) error                //
 	SyncFolder(path string) error            // so that a rename survives a power cut
 	MakeFolder(path string) error            // for this user only; ErrUnsafe if it is another's
+	CheckFolder(path string) error           // ErrUnsafe as above, fs.ErrNotExist
 }
 
 // osFiles is the real one.
@@ -31,7 +33,7 @@ func (osFiles) Read(path string) ([]byte, error) {
 	defer f.Close()
 	content, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(content) > maxFile {
-		return nil, fmt.Errorf("%w: too large", ErrUnsafe)
+		return nil, fmt.Errorf("%w: too large", ErrDamaged)
 	}
 	return content, err
 }
@@ -60,19 +62,37 @@ func (osFiles) SyncFolder(path string) error {
 }
 
 func (osFiles) MakeFolder(path string) error {
+	err := safeFolder(path)
+	if !errors.Is(err, fs.ErrNotExist) { // it is there, or no path to make folders at
+		return noHome(err)
+	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return err
+		return noHome(err)
 	}
 	return safeFolder(path)
 }
 
+func (osFiles) CheckFolder(path string) error { return safeFolder(path) }
+
+// noHome says of an error that there is no folder, but for one that others can
+// change.
+func noHome(err error) error {
+	if err == nil || errors.Is(err, ErrUnsafe) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrNoHome, err)
+}
+
 // DefaultFolder is the folder of this user's pairings: below the XDG state
 // folder on Linux, the local application data on Windows, the application
-// support on macOS.
+// support on macOS. ErrNoHome where the user has no home: none is made.
 func DefaultFolder() (string, error) {
 	folder, err := stateFolder()
-	if err != nil || !filepath.IsAbs(folder) {
-		return "", fmt.Errorf("%w (%v)", ErrNoHome, err)
+	if err != nil {
+		return "", noHome(err)
+	}
+	if !filepath.IsAbs(folder) {
+		return "", fmt.Errorf("%w: %q is not an absolute path", ErrNoHome, folder)
 	}
 	return filepath.Join(folder, "cie", "pairings"), nil
 }
@@ -84,12 +104,16 @@ func stateFolder() (string, error) {
 	case "darwin":
 		return os.UserConfigDir() // ~/Library/Application Support
 	}
+	// A relative one is to be ignored (XDG Base Directory Specification 0.8, "Basics").
 	if folder := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(folder) {
 		return folder, nil
 	}
 	home, err := os.UserHomeDir()
-	if err != nil || !filepath.IsAbs(home) {
-		return "", errors.Join(errors.New("no home folder"), err)
+	if err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(home); err != nil || !info.IsDir() {
+		return "", fmt.Errorf("home %.100q is no folder", home)
 	}
 	return filepath.Join(home, ".local", "state"), nil
 }

@@ -12,8 +12,10 @@
 package pairing
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -46,8 +48,8 @@ var (
 	ErrKeyring = errors.New("the system's keyring does not answer")
 )
 
-// A Record is what is remembered of one card. It prints as the card's number
-// alone.
+// A Record is what is remembered of one card. It prints as the end of the card's
+// number alone: the rest is personal data.
 type Record struct {
 	PAN         applet.PAN         `json:"pan"`
 	Certificate []byte             `json:"certificate"` // the holder's, DER
@@ -67,11 +69,21 @@ type Record struct {
 // HasHalf says whether the last four digits of the PIN are enough.
 func (r Record) HasHalf() bool { return len(r.Half) > 0 && !r.Suspect }
 
-// Format prints the card's number.
-func (r Record) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "pairing of %v", r.PAN) }
+// String says "pairing of card …9012".
+func (r Record) String() string { return "pairing of card …" + r.PAN.String()[8:] }
 
-// LogValue logs the card's number.
-func (r Record) LogValue() slog.Value { return slog.StringValue(r.PAN.String()) }
+// Format prints String under every verb.
+func (r Record) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String()) }
+
+// LogValue logs String.
+func (r Record) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// MarshalJSON writes String: a log in JSON holds no more than one in text.
+func (r Record) MarshalJSON() ([]byte, error) { return json.Marshal(r.String()) }
+
+// stored is a Record as the file has it. The names of its fields, down to those of
+// applet.Parameters, are the format: another name is another version.
+type stored Record
 
 // An Operation is one during which the PIN changes.
 type Operation string

@@ -4,6 +4,7 @@
 package secret
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -81,14 +82,18 @@ func (*Buffer) LogValue() slog.Value { return slog.StringValue("[secret]") }
 // MarshalText refuses: a secret is not written to JSON, XML or a settings file.
 func (*Buffer) MarshalText() ([]byte, error) { return nil, fmt.Errorf("a secret cannot be encoded") }
 
-// Do runs a computation on a secret and then overwrites the part of the stack that
-// it used, where compilers and crypto/* leave copies in spilled registers and
-// local arrays. The stack is made large enough before: growing it after would
-// leave the copies behind in the old one.
+// Do runs a computation on a secret, short and without waiting, and clears what it
+// leaves behind on the stack and in registers, where compilers and crypto/* have
+// copies. The stack is made large enough before: growing it after would leave the
+// copies in the old one. No signal comes between, for its handler would save the
+// registers where nobody clears them.
 func Do(f func()) {
-	clearStack()
-	f()
-	clearStack()
+	undisturbed(func() {
+		clearStack()
+		f()
+		clearRegisters()
+		clearStack()
+	})
 }
 
 // clearStack overwrites what lies below its caller's frame.
@@ -98,6 +103,20 @@ func clearStack() {
 	var frame [16 << 10]byte
 	clear(frame[:])
 	runtime.KeepAlive(&frame)
+}
+
+// clearRegisters does with zeros what a computation on a secret does: it digests
+// and copies them, through the same registers.
+//
+//go:noinline
+func clearRegisters() {
+	var zeros, copied [256]byte
+	for range 2 {
+		sum := sha256.Sum256(zeros[:])
+		copy(copied[:], sum[:])
+		copy(copied[:], zeros[:])
+	}
+	runtime.KeepAlive(&copied)
 }
 
 // NoDumps keeps the whole process out of core dumps, for programs that handle
