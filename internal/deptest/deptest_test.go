@@ -151,7 +151,13 @@ var rules = []rule{
 		folder: "internal/deptest", why: "holds tests only",
 	},
 	{
-		folder: "internal/demosite", modules: anything, why: "a web site for trying the login, which knows a certificate and no card",
+		folder: "internal/demosite", may: []string{"internal/trust"}, never: []string{"applet", "pcsc", "internal/cie"}, why: "a web site for trying the login, which knows a certificate and no card",
+	},
+	{
+		folder: "internal/firefox", why: "drives a browser, knows no card",
+	},
+	{
+		folder: "internal/browsertest", why: "holds tests only",
 	},
 	{
 		folder: "cmd/", may: []string{"/"}, modules: anything, why: "programs wire the parts together",
