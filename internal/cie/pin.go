@@ -53,15 +53,21 @@ func (h *Holder) VerifyPIN(ctx context.Context, target Target, code *secret.Buff
 	if err := CheckCode(code); err != nil {
 		return applet.PAN{}, err
 	}
-	var pan applet.PAN
-	err := h.run(ctx, target, func(s *session) error {
+	return h.on(ctx, target, func(s *session) error {
 		pin, err := s.login(code)
-		if err != nil {
-			return err
-		}
 		pin.Wipe()
-		pan = s.pan()
-		return nil
+		return err
+	})
+}
+
+// on runs an operation and says on which card it was.
+func (h *Holder) on(ctx context.Context, target Target, operation func(*session) error) (pan applet.PAN, err error) {
+	err = h.run(ctx, target, func(s *session) error {
+		err := operation(s)
+		if s.card != nil {
+			pan = s.pan()
+		}
+		return err
 	})
 	return pan, err
 }
@@ -76,11 +82,9 @@ func (s *session) login(code *secret.Buffer) (applet.PIN, error) {
 	if err != nil {
 		return applet.PIN{}, err
 	}
-	if s.paired {
-		s.settle()
-		if s.record.Suspect && len(s.record.Half) > 0 {
-			_ = s.reseal(pin)
-		}
+	s.settle()
+	if s.paired && s.record.Suspect && len(s.record.Half) > 0 {
+		_ = s.reseal(pin)
 	}
 	return pin, nil
 }
@@ -88,9 +92,12 @@ func (s *session) login(code *secret.Buffer) (applet.PIN, error) {
 // settle strikes a change of uncertain outcome out of the journal: the PIN in
 // force is known now.
 func (s *session) settle() {
+	if s.h.Pairings == nil {
+		return
+	}
 	pending, _ := s.h.Pairings.Pending()
 	for _, p := range pending {
-		if p.PAN == s.record.PAN {
+		if p.PAN == s.pan() {
 			_ = s.h.Pairings.EndChange(p.PAN)
 		}
 	}
@@ -106,29 +113,15 @@ func (h *Holder) ChangePIN(ctx context.Context, target Target, current, next *se
 	if err := CheckNewPIN(next, current); err != nil {
 		return applet.PAN{}, err
 	}
-	var pan applet.PAN
-	err := h.run(ctx, target, func(s *session) error {
-		err := s.change(current, next)
-		if s.card != nil {
-			pan = s.pan()
-		}
-		return err
-	})
-	return pan, err
+	return h.on(ctx, target, func(s *session) error { return s.change(current, next) })
 }
 
 func (s *session) change(current, next *secret.Buffer) error {
-	if err := s.authenticate(); err != nil {
-		return err
-	}
-	to, err := applet.ParsePIN(next.Bytes())
+	to, err := s.begin(next)
 	if err != nil {
 		return err
 	}
 	defer to.Wipe()
-	if err := s.checkBefore(to); err != nil {
-		return err
-	}
 	from, err := s.verifyPIN(current)
 	if err != nil {
 		return err
@@ -143,13 +136,24 @@ func (s *session) change(current, next *secret.Buffer) error {
 	})
 }
 
-// checkBefore looks at a new PIN by what is known before the old one is proved.
-func (s *session) checkBefore(to applet.PIN) error {
+// begin authenticates, and looks at a new PIN by what is known before the old one
+// is proved.
+func (s *session) begin(next *secret.Buffer) (to applet.PIN, err error) {
+	if err := s.authenticate(); err != nil {
+		return applet.PIN{}, err
+	}
+	if to, err = applet.ParsePIN(next.Bytes()); err != nil {
+		return applet.PIN{}, err
+	}
 	var holder *x509.Certificate
 	if s.paired {
 		holder = holderOf(s.record.Certificate)
 	}
-	return checkPersonal(to, applet.PIN{}, s.pan(), holder)
+	if err := checkPersonal(to, applet.PIN{}, s.pan(), holder); err != nil {
+		to.Wipe()
+		return applet.PIN{}, err
+	}
+	return to, nil
 }
 
 // checkAfter does so once the old PIN is known, and on a card that is not paired
@@ -209,29 +213,15 @@ func (h *Holder) UnblockPIN(ctx context.Context, target Target, puk, next *secre
 	if err := CheckNewPIN(next, nil); err != nil {
 		return applet.PAN{}, err
 	}
-	var pan applet.PAN
-	err := h.run(ctx, target, func(s *session) error {
-		err := s.unblock(puk, next)
-		if s.card != nil {
-			pan = s.pan()
-		}
-		return err
-	})
-	return pan, err
+	return h.on(ctx, target, func(s *session) error { return s.unblock(puk, next) })
 }
 
 func (s *session) unblock(code, next *secret.Buffer) error {
-	if err := s.authenticate(); err != nil {
-		return err
-	}
-	to, err := applet.ParsePIN(next.Bytes())
+	to, err := s.begin(next)
 	if err != nil {
 		return err
 	}
 	defer to.Wipe()
-	if err := s.checkBefore(to); err != nil {
-		return err
-	}
 	puk, err := applet.ParsePUK(code.Bytes())
 	if err != nil {
 		return err
