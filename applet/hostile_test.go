@@ -159,9 +159,10 @@ func TestCodeErrors(t *testing.T) { // cie-chip 6.2
 }
 
 func TestCodesPrintNothing(t *testing.T) {
-	p, puk := pin(t, "12345678"), PUK{}
-	if puk, _ = ParsePUK([]byte("87654321")); puk.digits.Len() != 8 {
-		t.Fatal("no PUK")
+	p := pin(t, "12345678")
+	puk, err := ParsePUK([]byte("87654321"))
+	if err != nil {
+		t.Fatal(err)
 	}
 	holder := struct {
 		pin PIN

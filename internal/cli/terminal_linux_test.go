@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/softwarecie/cie/applet/emulator"
+	"github.com/softwarecie/cie/internal/cie"
+)
+
+// A screen is what a person sees, and where they type.
+type screen struct {
+	mu      sync.Mutex
+	text    string
+	changed chan struct{}
+	keys    *os.File
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text += string(p)
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+	return len(p), nil
+}
+
+// terminal opens a pseudo-terminal: the program's end and the person's.
+func terminal(t *testing.T) (program, person *os.File) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = slave.Close(); _ = master.Close() })
+	return slave, master
+}
+
+// converse runs a command at a terminal and types each reply when its prompt is
+// seen.
+func (p *person) converse(args string, dialogue ...[2]string) (status int, said string) {
+	p.t.Helper()
+	slave, master := terminal(p.t)
+	echoed := make(chan string, 1)
+	go func() { all, _ := io.ReadAll(master); echoed <- string(all) }()
+	s := &screen{changed: make(chan struct{}, 1), keys: master}
+	a := App{In: slave, Out: s, Err: s, Getenv: func(name string) string { return map[string]string{"CIE_LANG": "en"}[name] }, Cards: cie.InSlots(p.cards)}
+	done := make(chan int, 1)
+	go func() { done <- a.Run(context.Background(), strings.Fields(args)) }()
+	seen := 0
+	for _, line := range dialogue {
+		deadline := time.After(20 * time.Second)
+		for {
+			s.mu.Lock()
+			at := strings.Index(s.text[seen:], line[0])
+			if at >= 0 {
+				seen += at + len(line[0])
+			}
+			text := s.text
+			s.mu.Unlock()
+			if at >= 0 {
+				break
+			}
+			select {
+			case <-s.changed:
+			case <-deadline:
+				p.t.Fatalf("%s: no prompt %q in\n%s", args, line[0], text)
+			}
+		}
+		time.Sleep(20 * time.Millisecond) // the prompt is written before the echo is switched off
+		if _, err := master.WriteString(line[1] + "\r"); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	select {
+	case status = <-done:
+	case <-time.After(20 * time.Second):
+		p.t.Fatalf("%s: does not end", args)
+	}
+	_ = slave.Close()
+	_ = master.Close()
+	if shown := <-echoed; strings.ContainsAny(shown, "0123456789") {
+		p.t.Errorf("digits were shown: %q", shown)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return status, s.text
+}
+
+func TestTerminal(t *testing.T) {
+	p := newPerson(t, emulator.Options{})
+	if status, said := p.converse("pair", [2]string{"PIN (8 digits)", "1234 5678"}); status != 0 || !strings.Contains(said, "4 digits are enough") {
+		t.Fatalf("pair: %d\n%s", status, said)
+	}
+	if status, said := p.converse("pin verify", [2]string{"last 4 digits", "56799\x7f\x7f8"}); status != 0 {
+		t.Errorf("with Backspace: %d\n%s", status, said)
+	}
+	if status, _ := p.converse("pin verify", [2]string{"last 4 digits", "56\x03"}); status == 0 || status == 6 {
+		t.Errorf("interrupted: %d", status)
+	}
+	status, said := p.converse("pin change", [2]string{"last 4 digits", "5678"}, [2]string{"New PIN (8 digits)", "20406080"}, [2]string{"once more", "20406081"})
+	if status != 2 || !strings.Contains(said, "CIE-PIN-11") {
+		t.Errorf("second entry different: %d\n%s", status, said)
+	}
+	status, said = p.converse("pin change", [2]string{"last 4 digits", "5678"}, [2]string{"New PIN (8 digits)", "20406080"}, [2]string{"once more", "20406080"})
+	if status != 0 || !strings.Contains(said, "Write the new PIN down") {
+		t.Errorf("change: %d\n%s", status, said)
+	}
+	status, said = p.converse("pin unblock", [2]string{"10 tries in all", ""}, [2]string{"New PIN (8 digits)", "1"}, [2]string{"once more", "1"})
+	if status != 2 || !strings.Contains(said, "CIE-PUK-05") {
+		t.Errorf("no PUK: %d\n%s", status, said)
+	}
+}
+
+func TestTerminalLastTry(t *testing.T) { // P4: only after a typed word
+	left := 1
+	p := newPerson(t, emulator.Options{Tries: &left})
+	if status, said := p.converse("pin verify", [2]string{"PIN (8 digits)", "12345678"}, [2]string{"type “last”", "yes"}); status != 11 || len(verifiesOf(p)) != 0 {
+		t.Errorf("another word: %d\n%s", status, said)
+	}
+	if status, said := p.converse("pin verify", [2]string{"PIN (8 digits)", "12345678"}, [2]string{"type “last”", "last"}); status != 0 || len(verifiesOf(p)) != 1 {
+		t.Errorf("the word: %d\n%s", status, said)
+	}
+}
+
+func verifiesOf(p *person) (all []emulator.Entry) {
+	for _, e := range p.card.Ledger() {
+		if e.Kind != "query" {
+			all = append(all, e)
+		}
+	}
+	return all
+}
