@@ -85,7 +85,7 @@ func newCommand() *cobra.Command {
 	f.IntVar(&s.tries, "tries", 3, "PIN tries left, 0 to 3")
 	f.IntVar(&s.pukTries, "puk-tries", 10, "PUK tries left, 0 to 10")
 	f.StringVar(&s.state, "state", "", "file that keeps codes and tries, and wins over the four flags above; FILE.2, FILE.3 … for further cards")
-	f.StringVar(&s.log, "log", "", "file for every APDU, protected ones also in the clear: it shows the codes")
+	f.StringVar(&s.log, "log", "", "file for every APDU, protected ones also in the clear: it shows codes and session keys")
 	f.StringVar(&s.control, "control", "", "Unix socket that takes requests, one JSON object a line")
 	f.UintVar(&s.latencyMS, "latency-ms", 0, "milliseconds that each command takes")
 	f.UintVar(&s.byteUS, "byte-us", 0, "microseconds that each byte takes, in either direction")
