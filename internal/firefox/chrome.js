@@ -1,0 +1,68 @@
+// Runs inside Firefox, with its own rights. Each function becomes a command of
+// Marionette, whose own commands that run scripts want a window for it.
+//
+// While Firefox asks for a PIN it is inside an event loop of that window, and
+// Marionette answers nothing. So a PIN is given before it is asked for.
+
+const browserWindow = () => Services.wm.getMostRecentWindow("navigator:browser");
+
+const trustCA = base64 =>
+  Cc["@mozilla.org/security/x509certdb;1"].getService(Ci.nsIX509CertDB).addCertFromBase64(base64, "CT,,");
+
+const addModule = (name, path) =>
+  Cc["@mozilla.org/security/pkcs11moduledb;1"].getService(Ci.nsIPKCS11ModuleDB).addModule(name, path, 0, 0);
+
+function open(url) {
+  browserWindow().gBrowser.selectedBrowser.fixupAndLoadURIString(url, {
+    triggeringPrincipal: Services.scriptSecurityManager.getSystemPrincipal(),
+  });
+}
+
+// pins are what will be typed, one in each window that asks; asked are the texts of
+// those windows. Where none is left the window is cancelled.
+let pins = [];
+let asked = [];
+
+function give(...all) {
+  pins = all;
+  asked = [];
+}
+
+function onDialog(window) {
+  const { args, ui } = window.Dialog;
+  asked.push(args.text ?? "");
+  if (!pins.length || ui.password1Container?.hidden) {
+    (ui.button1?.hidden === false ? ui.button1 : ui.button0).click();
+    return;
+  }
+  ui.password1Textbox.value = pins.shift();
+  ui.button0.click();
+}
+
+Services.obs.addObserver(onDialog, "common-dialog-loaded");
+
+function look() {
+  const browser = browserWindow().gBrowser.selectedBrowser;
+  const url = browser.currentURI.spec;
+  if (browser.webProgress.isLoadingDocument || url === "about:blank") return { kind: "loading", url, text: "", asked };
+  const failed = browser.documentURI.spec.startsWith("about:");
+  return { kind: failed ? "failure" : "page", url, text: failed ? browser.documentURI.spec : browser.contentTitle, asked };
+}
+
+async function shoot() {
+  const { selectedBrowser } = browserWindow().gBrowser;
+  const bitmap = await selectedBrowser.browsingContext.currentWindowGlobal.drawSnapshot(null, 1, "white");
+  const canvas = browserWindow().document.createElementNS("http://www.w3.org/1999/xhtml", "canvas");
+  canvas.width = bitmap.width;
+  canvas.height = bitmap.height;
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  return canvas.toDataURL("image/png").split(",")[1];
+}
+
+const { GeckoDriver } = ChromeUtils.importESModule("chrome://remote/content/marionette/driver.sys.mjs");
+const ours = { trustCA, addModule, open, give, look, shoot };
+const { getCommandHandler } = GeckoDriver.prototype;
+GeckoDriver.prototype.getCommandHandler = function (name) {
+  const f = name.startsWith("CIE:") && ours[name.slice(4)];
+  return f ? command => f(...command.parameters.given) : getCommandHandler.call(this, name);
+};
