@@ -38,7 +38,8 @@ var ErrNotFound = errors.New("firefox not found")
 type Browser struct {
 	remote  *marionette
 	cmd     *exec.Cmd
-	ended   chan error // what waiting for the process gave
+	ended   chan struct{} // closed when the process has ended,
+	end     error         // as it says
 	profile string
 	log     *os.File
 }
@@ -73,7 +74,7 @@ const startLimit = 60 * time.Second
 
 // Start starts Firefox, adds the module and the CA. The Browser must be closed.
 func Start(ctx context.Context, o Options) (*Browser, error) {
-	b := &Browser{ended: make(chan error, 1)}
+	b := &Browser{ended: make(chan struct{})}
 	if err := b.start(ctx, o); err != nil {
 		b.kill()
 		return nil, fmt.Errorf("start firefox: %w", err)
@@ -134,7 +135,7 @@ func (b *Browser) run(program string, o Options) error {
 		return err
 	}
 	b.cmd = cmd
-	go func() { b.ended <- cmd.Wait() }()
+	go func() { b.end = cmd.Wait(); close(b.ended) }()
 	return nil
 }
 
@@ -146,9 +147,8 @@ func (b *Browser) connect(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("no answer: %w", ctx.Err())
-		case err := <-b.ended:
-			b.ended <- err
-			return fmt.Errorf("it ended: %w", err)
+		case <-b.ended:
+			return fmt.Errorf("it ended: %w", b.end)
 		case <-time.After(50 * time.Millisecond):
 		}
 		text, err := os.ReadFile(filepath.Join(b.profile, "MarionetteActivePort"))
@@ -280,10 +280,9 @@ func (b *Browser) Close() error {
 		return err
 	}
 	select {
-	case err := <-b.ended:
-		b.ended <- err
-		if err != nil {
-			return fmt.Errorf("firefox: %w", err)
+	case <-b.ended:
+		if b.end != nil {
+			return fmt.Errorf("firefox: %w", b.end)
 		}
 		return nil
 	case <-ctx.Done():
@@ -295,7 +294,7 @@ func (b *Browser) Close() error {
 func (b *Browser) kill() {
 	if b.cmd != nil {
 		killGroup(b.cmd)
-		_ = <-b.ended
+		<-b.ended
 	}
 	if b.remote != nil {
 		_ = b.remote.conn.Close()

@@ -1,0 +1,171 @@
+//go:build integration
+
+package browsertest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/softwarecie/cie/applet/emulator"
+	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/demosite"
+	"github.com/softwarecie/cie/internal/firefox"
+	"github.com/softwarecie/cie/internal/rig"
+	"github.com/softwarecie/cie/internal/secret"
+	"github.com/softwarecie/cie/internal/settings"
+	"github.com/softwarecie/cie/internal/trust"
+	"github.com/softwarecie/cie/pcsc"
+)
+
+func TestMain(m *testing.M) { rig.Main(m) }
+
+const (
+	module      = "../../build/libcie-pkcs11.so"
+	screenshots = "../../build/screenshots"
+	limit       = 90 * time.Second // for one login and all around it
+)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A desk is a computer with a reader, a paired card, a browser's module, and the
+// site to log in to.
+type desk struct {
+	ctx      context.Context
+	card     *emulator.Card
+	site     *demosite.Site
+	attempts chan demosite.Attempt
+}
+
+func newDesk(t *testing.T) desk {
+	t.Helper()
+	rig.Need(t, "pcscd", "firefox-esr")
+	if _, err := os.Stat(module); err != nil {
+		rig.Missing(t, "build/libcie-pkcs11.so")
+	}
+	rig.StartPCSCD(t)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	t.Cleanup(cancel)
+	card, err := emulator.New(emulator.Options{})
+	must(t, err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = emulator.Run(ctx, fmt.Sprintf("127.0.0.1:%d", rig.FirstPort), card)
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+
+	folder := t.TempDir()
+	certificates := filepath.Join(folder, "trust")
+	must(t, card.Dump(certificates))
+	config := filepath.Join(folder, "config.toml")
+	must(t, os.WriteFile(config, fmt.Appendf(nil, "[trust]\nextra = [%q]\n", certificates), 0o600))
+	t.Setenv("CIE_CONFIG", config)
+	t.Setenv("XDG_CONFIG_HOME", filepath.Join(folder, "config"))
+	t.Setenv("XDG_STATE_HOME", filepath.Join(folder, "state"))
+	pair(ctx, t, config)
+
+	d := desk{ctx, card, nil, make(chan demosite.Attempt, 100)}
+	roots, err := trust.Load([]string{certificates})
+	must(t, err)
+	d.site, err = demosite.Start(ctx, demosite.Options{Roots: roots, Folder: folder, Attempt: func(a demosite.Attempt) { d.attempts <- a }})
+	must(t, err)
+	t.Cleanup(func() { must(t, d.site.Close()) })
+	return d
+}
+
+// pair makes this desk know the card, as "cie pair" does.
+func pair(ctx context.Context, t *testing.T, config string) {
+	t.Helper()
+	set, err := settings.Load(config)
+	must(t, err)
+	client := pcsc.New()
+	defer func() { _ = client.Close() }()
+	h, err := set.Holder(cie.OnPCSC(client), settings.KeyringPatience)
+	must(t, err)
+	for {
+		_, err := h.Pair(ctx, cie.Target{Reader: rig.FirstReader}, secret.Take([]byte("12345678")))
+		if err == nil {
+			return
+		}
+		if d, _ := ctx.Deadline(); time.Until(d) < limit-10*time.Second {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond) // the card is not seen yet
+	}
+}
+
+func (d desk) firefox(t *testing.T) *firefox.Browser {
+	t.Helper()
+	b, err := firefox.Start(d.ctx, firefox.Options{Module: module, CA: d.site.CA})
+	must(t, err)
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return b
+}
+
+// wantLogin waits for the page and compares it, and what the site was told, with
+// the holder of the card.
+func (d desk) wantLogin(t *testing.T, b *firefox.Browser, questions int) {
+	t.Helper()
+	v, err := b.Await(d.ctx)
+	must(t, err)
+	must(t, b.Screenshot(d.ctx, filepath.Join(screenshots, strings.ReplaceAll(t.Name(), "/", "-")+".png")))
+	if v.Kind != firefox.Page || len(v.Asked) != questions {
+		t.Errorf("firefox shows %+v, after %d questions; want a page after %d", v, len(v.Asked), questions)
+	}
+	for {
+		select {
+		case a := <-d.attempts:
+			if a.Outcome != demosite.OK {
+				continue // a connection that Firefox made in advance
+			}
+			if a.Version != "TLS 1.2" || a.Holder.TaxCode != d.card.Holder().TaxCode || !strings.HasPrefix(a.Signature, "PKCS1") {
+				t.Errorf("login %+v", a)
+			}
+			return
+		default:
+			t.Fatal("the site saw no login")
+		}
+	}
+}
+
+func TestFirefoxLogin(t *testing.T) {
+	d := newDesk(t)
+	b := d.firefox(t)
+	must(t, b.Give(d.ctx, "5678"))
+	must(t, b.Open(d.ctx, d.site.Required))
+	d.wantLogin(t, b, 1)
+}
+
+func TestFirefoxWrongPINOnce(t *testing.T) {
+	d := newDesk(t)
+	b := d.firefox(t)
+	must(t, b.Give(d.ctx, "9999", "5678"))
+	must(t, b.Open(d.ctx, d.site.Required))
+	d.wantLogin(t, b, 2)
+}
+
+func TestFirefoxCardAfterStart(t *testing.T) {
+	d := newDesk(t)
+	d.card.Remove()
+	time.Sleep(1500 * time.Millisecond) // pcscd looks every 0.4 s, and a second is the least it is sure to see
+	b := d.firefox(t)
+	d.card.Insert()
+	time.Sleep(1500 * time.Millisecond)
+	must(t, b.Give(d.ctx, "5678"))
+	must(t, b.Open(d.ctx, d.site.Required))
+	d.wantLogin(t, b, 1)
+}
