@@ -170,7 +170,7 @@ var (
 func (c *Card) makeIdentity(seed string, person *Person) identity {
 	o := c.options
 	id := identity{keys: madeKeys.of(seed), pan: unhex("5A0A9380001234567890123F")}
-	id.person = Person{"PROVA", "CARTA", "PRVCRT85A41H501X", "CA00000AA"}
+	id.person = Person{"PROVA", "CARTA", "PRVCRT85A41H501E", "CA00000AA"}
 	id.nis = []byte("123456789012")
 	if seed != "" {
 		s := newStream("identity", seed)

@@ -139,6 +139,12 @@ func TestTransitions(t *testing.T) {
 			return sw
 		}, 0x9000},
 
+		{"DO 97 twice", func(m *terminal) apdu.SW { m.channel(); return m.objects(0xB0, 0x81, 0, "97010C97010C") }, 0x6988},
+		{"DO 97 so often that Le overflows", func(m *terminal) apdu.SW {
+			m.channel()
+			return m.objects(0xB0, 0x81, 0, "970280019702000097020000970200009702000097020000")
+		}, 0x6988},
+
 		// Device authentication.
 		{"MSE 81B6 without session", func(m *terminal) apdu.SW { m.selectCIE(); return m.sw("002281B606800141830184") }, 0x6985},
 		{"MSE 81B6 other reference", func(m *terminal) apdu.SW { m.channel(); return m.status(0x22, 0x81, 0xB6, unhex("800141830185")) }, 0x6A88},
@@ -224,6 +230,7 @@ func TestTransitions(t *testing.T) {
 			m.sw("002241A406800102840183")
 			return m.sw(fmt.Sprintf("0088000067%X00", make([]byte, 103)))
 		}, 0x6A80},
+		{"key 83 of no bytes", func(m *terminal) apdu.SW { m.selectCIE(); m.sw("002241A406800102840183"); return m.sw("0088000000") }, 0x6A80},
 		{"key 83 in secure messaging", func(m *terminal) apdu.SW {
 			m.open()
 			m.sure(0x22, 0x41, 0xA4, unhex("800102840183"), 0)
@@ -266,6 +273,43 @@ func TestTransitions(t *testing.T) {
 			return m.status(0x20, 0, 0x81, wrong)
 		}, 0x63C2},
 		{"VERIFY of 7 digits", func(m *terminal) apdu.SW { m.open(); return m.status(0x20, 0, 0x81, pin[:7]) }, 0x6700},
+		{"VERIFY without data", func(m *terminal) apdu.SW { m.open(); return m.status(0x20, 0, 0x81, nil) }, 0x63C3},
+		{"VERIFY without data, verified", func(m *terminal) apdu.SW { m.verified(); return m.status(0x20, 0, 0x81, nil) }, 0x9000},
+		{"VERIFY without data, blocked", func(m *terminal) apdu.SW {
+			m.open()
+			for range 3 {
+				m.status(0x20, 0, 0x81, wrong)
+			}
+			return m.status(0x20, 0, 0x81, nil)
+		}, 0x6983},
+		{"VERIFY without data counts nothing", func(m *terminal) apdu.SW {
+			m.open()
+			for range 5 {
+				m.status(0x20, 0, 0x81, nil)
+			}
+			return m.status(0x20, 0, 0x81, wrong)
+		}, 0x63C2},
+		{"VERIFY without data before device authentication", func(m *terminal) apdu.SW { m.channel(); return m.status(0x20, 0, 0x81, nil) }, 0x6982},
+		{"VERIFY of a blocked PUK", func(m *terminal) apdu.SW {
+			m.open()
+			for range 10 {
+				m.status(0x20, 0, 0x82, wrong)
+			}
+			return m.status(0x20, 0, 0x82, puk)
+		}, 0x6983},
+		{"a wrong PUK leaves the PIN verified", func(m *terminal) apdu.SW {
+			m.verified()
+			m.status(0x20, 0, 0x82, wrong)
+			_, sw := m.sign(make([]byte, 51))
+			return sw
+		}, 0x9000},
+		{"CHANGE of a blocked PIN", func(m *terminal) apdu.SW {
+			m.open()
+			for range 3 {
+				m.status(0x20, 0, 0x81, wrong)
+			}
+			return m.status(0x24, 0, 0x81, []byte("1234567811223344"))
+		}, 0x6983},
 		{"VERIFY unknown reference", func(m *terminal) apdu.SW { m.open(); return m.status(0x20, 0, 0x83, pin) }, 0x6A88},
 		{"VERIFY PUK", func(m *terminal) apdu.SW { m.open(); return m.status(0x20, 0, 0x82, puk) }, 0x9000},
 		{"VERIFY wrong PUK", func(m *terminal) apdu.SW { m.open(); return m.status(0x20, 0, 0x82, wrong) }, 0x63C9},
@@ -337,6 +381,17 @@ func TestTransitions(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) { wantSW(t, tt.do(with(t, Behaviour{})), tt.want) })
 	}
+}
+
+// objects sends a command whose protected body holds these objects and their MAC,
+// and returns the status word outside.
+func (m *terminal) objects(ins, p1, p2 byte, digits string) apdu.SW {
+	m.t.Helper()
+	m.sm.step()
+	body := unhex(digits)
+	mac := m.sm.retailMAC(append(iso(append(bytes.Clone(m.sm.ssc[:]), 0x0C, ins, p1, p2)), body...))
+	body = append(body, der(0x8E, mac)...)
+	return m.sw(fmt.Sprintf("0C%02X%02X%02X%02X%X00", ins, p1, p2, len(body), body))
 }
 
 // spoilt presents a certificate, rightly signed, with one byte of its body wrong.

@@ -97,7 +97,7 @@ func start(t *testing.T, how string, digits []byte) process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		p.in.Close()
+		_ = p.in.Close()
 		_ = p.Wait()
 	})
 	p.send(t, digits)

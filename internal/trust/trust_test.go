@@ -241,7 +241,7 @@ func TestEmulatedSOD(t *testing.T) {
 func TestHolder(t *testing.T) {
 	_, card, folder := emulated(t, emulator.Behaviour{})
 	h := HolderOf(card.Certificate())
-	if h.FullName() != "CARTA PROVA" || h.TaxCode != "PRVCRT85A41H501X" || h.DocumentNumber != "CA00000AA" {
+	if h.FullName() != "CARTA PROVA" || h.TaxCode != "PRVCRT85A41H501E" || h.DocumentNumber != "CA00000AA" {
 		t.Errorf("%+v", h)
 	}
 	if want := time.Date(1985, time.January, 1, 0, 0, 0, 0, time.UTC); !h.BirthDate.Equal(want) {
