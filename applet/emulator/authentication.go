@@ -362,7 +362,7 @@ func (c *Card) signServices(data []byte) reply {
 	b := c.profile.Behaviour
 	switch {
 	case len(data) == 0:
-		return refuse(0x6700)
+		return refuse(0x6A80)
 	case c.tooLong(data):
 		return refuse(status(b.SignTooLong, 0x6A80))
 	case b.ShortServices && len(data) > 16:

@@ -106,7 +106,7 @@ func (ch *channel) open(cmd apdu.Command) (apdu.Command, apdu.SW) {
 func (ch *channel) take(plain *apdu.Command, o tlv.Object) bool {
 	switch o.Tag {
 	case 0x97:
-		if len(o.Value) != 1 && len(o.Value) != 2 {
+		if plain.Ne != 0 || len(o.Value) != 1 && len(o.Value) != 2 {
 			return false
 		}
 		for _, b := range o.Value {

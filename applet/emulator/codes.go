@@ -209,7 +209,7 @@ func (c *Card) query(reference byte) reply {
 	if !c.authenticated() {
 		return c.unready()
 	}
-	if readable := c.profile.Behaviour.Tries; readable != "verify" && readable != "both" {
+	if readable := c.profile.Behaviour.Tries; readable == "object" || readable == "none" {
 		return refuse(0x6700)
 	}
 	left, _ := c.counter(reference)
@@ -224,7 +224,7 @@ func (c *Card) query(reference byte) reply {
 
 // codeObject is GET DATA of a code's control parameters.
 func (c *Card) codeObject(reference byte) reply {
-	if readable := c.profile.Behaviour.Tries; readable != "" && readable != "object" && readable != "both" {
+	if readable := c.profile.Behaviour.Tries; readable == "verify" || readable == "none" {
 		return refuse(0x6A88)
 	}
 	left, most := c.counter(reference)

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A Behaviour holds the switches for everything in which cards differ or are
@@ -60,7 +61,7 @@ type Behaviour struct {
 	KeepPIN           bool `json:"keep-pin"`             // the PIN state survives SELECT in the clear and a new channel
 
 	// Codes.
-	Tries          string `json:"tries-readable"`    // "object" (default), "verify", "both", "none"
+	Tries          string `json:"tries-readable"`    // "both" (default), "object", "verify", "none"
 	LenientVerify  bool   `json:"lenient-verify"`    // codes need the terminal proved only, not the chip
 	NoDAPP         bool   `json:"no-dapp"`           // codes need secure messaging only
 	Plain6985      bool   `json:"plain-verify-6985"` // a code in the clear: 6985, else 6982
@@ -125,13 +126,19 @@ func Profiles() []Profile {
 	}
 }
 
-// ProfileNamed finds a profile; "" is itj4d.
+// ProfileNamed finds a profile, in capitals or not; "" is itj4d. The names of the
+// four personalities of the chip specification (13.5) are known, too: "st" is stm,
+// "jcop4" is itj4d.
 func ProfileNamed(name string) (Profile, error) {
-	if name == "" {
-		name = "itj4d"
+	wanted := strings.ToLower(name)
+	switch wanted {
+	case "", "jcop4":
+		wanted = "itj4d"
+	case "st":
+		wanted = "stm"
 	}
 	all := Profiles()
-	if i := slices.IndexFunc(all, func(p Profile) bool { return p.Name == name }); i >= 0 {
+	if i := slices.IndexFunc(all, func(p Profile) bool { return p.Name == wanted }); i >= 0 {
 		return all[i], nil
 	}
 	return Profile{}, fmt.Errorf("no profile %q", name)

@@ -77,6 +77,18 @@ func TestMakersAreToldByEFATR(t *testing.T) {
 	}
 }
 
+// The personalities of the chip specification, 13.5, with the ATR it gives them.
+func TestPersonalities(t *testing.T) {
+	for name, profile := range map[string]string{"NXP": "nxp", "GEMALTO": "gemalto", "ST": "stm", "JCOP4": "itj4d", "": "itj4d"} {
+		t.Run(name, func(t *testing.T) {
+			p, err := ProfileNamed(name)
+			if err != nil || !bytes.Equal(p.ATR, unhex(officialATRs[profile])) {
+				t.Errorf("%q is %s, %v, want %s", name, p.Name, err, profile)
+			}
+		})
+	}
+}
+
 func TestUnknownProfile(t *testing.T) {
 	if _, err := New(Options{Profile: "visa"}); err == nil {
 		t.Error("made")

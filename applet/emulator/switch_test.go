@@ -368,10 +368,10 @@ func TestSwitches(t *testing.T) {
 			return fmt.Sprint(sw, after)
 		}, "6982 6982", "9000 6982"},
 
-		{"tries-readable", func(b *Behaviour) { b.Tries = "verify" }, queries, "9000 6700", "6A88 63C3"},
-		{"tries-readable", func(b *Behaviour) { b.Tries = "both" }, queries, "9000 6700", "9000 63C3"},
-		{"tries-readable", func(b *Behaviour) { b.Tries = "none" }, queries, "9000 6700", "6A88 6700"},
-		{"tries-readable", func(b *Behaviour) { b.Tries = "object" }, queries, "9000 6700", "9000 6700"},
+		{"tries-readable", func(b *Behaviour) { b.Tries = "verify" }, queries, "9000 63C3", "6A88 63C3"},
+		{"tries-readable", func(b *Behaviour) { b.Tries = "both" }, queries, "9000 63C3", "9000 63C3"},
+		{"tries-readable", func(b *Behaviour) { b.Tries = "none" }, queries, "9000 63C3", "6A88 6700"},
+		{"tries-readable", func(b *Behaviour) { b.Tries = "object" }, queries, "9000 63C3", "9000 6700"},
 		{"lenient-verify", func(b *Behaviour) { b.LenientVerify = true }, func(m *terminal) string {
 			m.channel()
 			m.certify()

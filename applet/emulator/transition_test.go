@@ -142,7 +142,7 @@ func TestTransitions(t *testing.T) {
 		{"DO 97 twice", func(m *terminal) apdu.SW { m.channel(); return m.objects(0xB0, 0x81, 0, "97010C97010C") }, 0x6988},
 		{"DO 97 so often that Le overflows", func(m *terminal) apdu.SW {
 			m.channel()
-			return m.objects(0xB0, 0x81, 0, "970280019702000097020000970200009702000097020000")
+			return m.objects(0xB0, 0x81, 0, "97028001970200009702000097020000")
 		}, 0x6988},
 
 		// Device authentication.
