@@ -19,9 +19,6 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # The programs that exist, each in a folder of cmd.
 PROGRAMS := $(patsubst cmd/%/,%,$(wildcard cmd/*/))
 
-# Packages with tests that need pcscd, the virtual reader and other programs.
-INTEGRATION = $(shell grep -rl --include='*_test.go' '^//go:build.*integration' . | xargs -r -n1 dirname | sort -u)
-
 .PHONY: help deps build run test unit integration race fuzz fuzz-short check lint vet format docs clean
 
 help: ## list the targets
@@ -45,8 +42,7 @@ unit: ## run the tests that need nothing but Go
 	go test ./...
 
 integration: build ## run the tests that go through pcscd and other programs
-	$(if $(strip $(INTEGRATION)),go test -tags integration $(INTEGRATION),@echo no integration tests)
-	internal/rig/private-pcscd.sh scripts/story.sh emulated
+	scripts/integration.sh
 
 race: ## run the unit tests with the race detector
 	go test -race ./...
