@@ -291,6 +291,7 @@ func TestStickyFaultStays(t *testing.T) {
 // Each fault at each command of a session: the card neither panics nor hangs,
 // and is a good card again once the fault is cleared and the field was lost.
 func TestEveryFaultAtEveryCommand(t *testing.T) {
+	t.Parallel()
 	script := recordSession(t)
 	for kind := range FaultKinds {
 		if kind == "stall" {

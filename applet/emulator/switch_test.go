@@ -169,6 +169,7 @@ func (s *readSOD) report(m *terminal) string {
 }
 
 func TestSwitches(t *testing.T) {
+	t.Parallel()
 	sw := func(digits string) func(*terminal) string {
 		return func(m *terminal) string { m.selectCIE(); return m.sw(digits).String() }
 	}

@@ -14,6 +14,7 @@ import (
 // The rows of the table of transitions, 13.2 of the chip specification, each
 // way round. The status words are those of the table.
 func TestTransitions(t *testing.T) {
+	t.Parallel()
 	pin, wrong, puk := []byte("12345678"), []byte("00000000"), []byte("87654321")
 	for _, tt := range []struct {
 		name string

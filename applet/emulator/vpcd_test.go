@@ -182,6 +182,7 @@ func run(t *testing.T, address string, c *Card) (stop func()) {
 }
 
 func TestRunComesBackAfterRemovalNotTooSoon(t *testing.T) {
+	t.Parallel()
 	m := with(t, Behaviour{})
 	d := newDaemon(t, "127.0.0.1:0")
 	run(t, d.listener.Addr().String(), m.card)
@@ -201,6 +202,7 @@ func TestRunComesBackAfterRemovalNotTooSoon(t *testing.T) {
 }
 
 func TestRunComesBackAfterALostField(t *testing.T) {
+	t.Parallel()
 	m := with(t, Behaviour{})
 	d := newDaemon(t, "127.0.0.1:0")
 	run(t, d.listener.Addr().String(), m.card)
@@ -213,6 +215,7 @@ func TestRunComesBackAfterALostField(t *testing.T) {
 }
 
 func TestRunWaitsForTheDaemon(t *testing.T) {
+	t.Parallel()
 	d := newDaemon(t, "127.0.0.1:0")
 	address := d.listener.Addr().String()
 	_ = d.listener.Close()

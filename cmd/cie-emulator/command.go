@@ -70,7 +70,7 @@ func newCommand() *cobra.Command {
 	var s settings
 	c := &cobra.Command{
 		Use: "cie-emulator", Short: "Emulated Italian identity cards for the PC/SC daemon's virtual reader",
-		Long:    long + "\n\nProfiles: " + strings.Join(profileNames(), " ") + ".\nSwitches for --set, with the value of the first profile:\n" + switchList(),
+		Long:    long + "\n\nProfiles: " + strings.Join(profileNames(), " ") + ".\nSwitches for --set, with their value in an ordinary card:\n" + switchList(),
 		Example: examples, Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(c *cobra.Command, _ []string) error { return s.run(c.Context(), c.OutOrStdout()) },
 	}
