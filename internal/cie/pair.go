@@ -46,13 +46,10 @@ func (h *Holder) Pair(ctx context.Context, target Target, code *secret.Buffer) (
 }
 
 func (s *session) pair(code *secret.Buffer) (pairing.Record, error) {
-	if err := s.open(); err != nil {
+	if err := s.identify(); err != nil {
 		return pairing.Record{}, err
 	}
 	s.record, s.paired = pairing.Record{PAN: s.card.PAN(), Tries: -1}, false // an older record decides nothing
-	if err := s.confirmNumber(); err != nil {
-		return pairing.Record{}, err
-	}
 	if err := s.authenticateNew(); err != nil {
 		return pairing.Record{}, err
 	}
@@ -67,18 +64,25 @@ func (s *session) pair(code *secret.Buffer) (pairing.Record, error) {
 	return s.record, s.keep(pin)
 }
 
-// confirmNumber reads the number of the card once more: nothing protects it on
-// its way, and the record will be found by it.
-func (s *session) confirmNumber() error {
-	again, err := applet.Open(s.link)
+// identify opens the card and reads its number twice: nothing protects it on its
+// way, and the record will be found by it.
+func (s *session) identify() error {
+	card, err := applet.Identify(s.link)
 	if err != nil {
 		return err
 	}
-	if again.PAN() != s.card.PAN() {
+	s.use(card)
+	if s.target.PAN != (applet.PAN{}) && card.PAN() != s.target.PAN {
+		return ErrOtherCard
+	}
+	again, err := card.ReadFile(applet.FileSNICC)
+	if err != nil {
+		return err
+	}
+	if pan := card.PAN(); !bytes.Contains(again, pan[:]) {
 		return fmt.Errorf("%w: number of the card read differently the second time", applet.ErrData)
 	}
-	s.use(again)
-	return nil
+	return card.Enter()
 }
 
 // readHolder reads document number and certificate and checks both against what
