@@ -1,0 +1,272 @@
+package pkcs11module
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/softwarecie/cie/applet"
+	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/pairing"
+	"github.com/softwarecie/cie/internal/secret"
+)
+
+// A login is a holder who is logged in to a token, in all its sessions.
+type login struct {
+	card *cie.Login // with the kept PIN
+	pin  digest     // of what was typed
+	life context.Context
+	end  context.CancelCauseFunc
+	used time.Time // by the clock on the wall, which goes on while the computer sleeps
+}
+
+// A digest tells PINs apart without holding them.
+type digest [sha256.Size]byte
+
+const saltLength = sha256.Size
+
+func randomSalt(salt *secret.Buffer) { _, _ = rand.Read(salt.Bytes()) }
+
+func (m *Module) digest(pin *secret.Buffer) (d digest) {
+	secret.Do(func() {
+		h := hmac.New(sha256.New, m.salt.Bytes())
+		_, _ = h.Write(pin.Bytes())
+		h.Sum(d[:0])
+		h.Reset()
+	})
+	return d
+}
+
+// Login is C_Login: at most one VERIFY, and none for what cannot be right, was
+// wrong before, or could block the card. On a card that is not paired all eight
+// digits pair it. The PIN is wiped; nil stands for a NULL pointer.
+func (m *Module) Login(h SessionHandle, user UserType, pin *secret.Buffer) error {
+	defer pin.Wipe()
+	var s *session
+	if err := m.with(h, func(found *session) error {
+		s = found
+		return m.mayLogIn(s, user)
+	}); err != nil {
+		return err
+	}
+	if pin == nil {
+		return CKR_ARGUMENTS_BAD
+	}
+	trim(pin)
+	m.refresh(s.token)
+	d := m.digest(pin)
+	if err := m.judge(s.token, pin, d); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(s.token.life, loginTime, CKR_DEVICE_ERROR)
+	defer cancel()
+	if err := take(ctx, s.token); err != nil {
+		return err
+	}
+	defer release(s.token)
+	// Meanwhile another thread may have logged in, or tried the same PIN.
+	if err := m.with(h, func(s *session) error { return m.mayLogIn(s, user) }); err != nil {
+		return err
+	}
+	if err := m.judge(s.token, pin, d); err != nil {
+		return err
+	}
+	return m.prove(ctx, s, pin, d)
+}
+
+// mayLogIn holds what is refused whatever the PIN is. The tables are locked.
+func (m *Module) mayLogIn(s *session, user UserType) error {
+	in := s.token.login != nil
+	switch {
+	case user == CKU_SO && m.readOnlySession(s.token):
+		return CKR_SESSION_READ_ONLY_EXISTS
+	case user == CKU_SO && in:
+		return CKR_USER_ANOTHER_ALREADY_LOGGED_IN
+	case user == CKU_CONTEXT_SPECIFIC:
+		return CKR_OPERATION_NOT_INITIALIZED // no key of ours wants it
+	case user != CKU_USER:
+		return CKR_USER_TYPE_INVALID
+	case in:
+		return CKR_USER_ALREADY_LOGGED_IN
+	}
+	return nil
+}
+
+func (m *Module) readOnlySession(t *token) bool {
+	for _, s := range m.sessions {
+		if s.token == t && !s.readWrite {
+			return true
+		}
+	}
+	return false
+}
+
+// trim drops a NUL or a newline at the end, which some callers send along.
+func trim(pin *secret.Buffer) {
+	if n := pin.Len(); n > 0 && (pin.Bytes()[n-1] == 0 || pin.Bytes()[n-1] == '\n') {
+		pin.Truncate(n - 1)
+	}
+}
+
+// judge refuses a PIN without the card, where it can be.
+func (m *Module) judge(t *token, pin *secret.Buffer, d digest) error {
+	if err := m.lock(); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	k := m.cards[t.pan]
+	_, bad := k.bad[d]
+	switch {
+	case k.tries == 0 && k.told:
+		return CKR_PIN_LOCKED
+	case cie.CheckCode(pin) != nil:
+		k.wrong = true
+		return CKR_PIN_INCORRECT
+	case pin.Len() == pairing.HalfLength && !t.half:
+		m.log.Info("all eight digits are needed")
+		k.wrong = true
+		return CKR_PIN_INCORRECT
+	case bad:
+		k.wrong = true
+		return CKR_PIN_INCORRECT
+	case k.tries == 1 && !m.holder.LastTry:
+		return CKR_PIN_LOCKED
+	}
+	return nil
+}
+
+// prove has the card judge the PIN, and logs in.
+func (m *Module) prove(ctx context.Context, s *session, pin *secret.Buffer, d digest) error {
+	t := s.token
+	card, err := m.holder.Login(ctx, cie.Target{Reader: t.reader, PAN: t.pan, Pair: true}, pin)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cards[t.pan].learn(d, err)
+	if err != nil {
+		m.log.Warn("login", "error", err)
+		return because(ctx, err)
+	}
+	if cause := context.Cause(s.life); t.life.Err() != nil || cause != nil {
+		m.start(card.Close)
+		if t.life.Err() != nil {
+			return context.Cause(t.life)
+		}
+		return cause
+	}
+	l := &login{card: card, pin: d, used: m.now().Round(0)}
+	l.life, l.end = context.WithCancelCause(t.life)
+	t.login = l
+	if t.key == nil {
+		m.describe(t, card.Certificate())
+	}
+	if t.key.handle == 0 {
+		t.key.handle = ObjectHandle(m.handle())
+	}
+	m.start(func() { m.watchIdle(t, l) })
+	m.start(func() { m.refresh(t) }) // it may be paired now
+	return nil
+}
+
+// learn keeps what the answer to a PIN says of the tries left: never more than is
+// plausible.
+func (k *memory) learn(d digest, err error) {
+	before := k.tries
+	if before < 0 {
+		before = applet.CodePIN.MaxTries()
+	}
+	var wrong *applet.WrongCodeError
+	var sent *cie.SentError
+	switch {
+	case err == nil:
+		*k = memory{tries: applet.CodePIN.MaxTries(), told: true, bad: make(map[digest]struct{})}
+	case errors.As(err, &wrong):
+		k.wrong, k.told, k.tries = true, wrong.Tries >= 0, max(before-1, 1)
+		if k.told {
+			k.tries = min(wrong.Tries, k.tries)
+		}
+		k.bad[d] = struct{}{}
+	case errors.Is(err, applet.ErrPINBlocked):
+		k.tries, k.told = 0, true
+	case errors.Is(err, cie.ErrLastTry):
+		k.tries, k.told = 1, true
+	case errors.As(err, &sent), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		k.tries, k.told = max(before-1, 1), false // it may have been counted
+	}
+}
+
+// Logout is C_Logout. The private key gets another handle at the next login.
+func (m *Module) Logout(h SessionHandle) error {
+	return m.with(h, func(s *session) error {
+		if s.token.login == nil {
+			return CKR_USER_NOT_LOGGED_IN
+		}
+		m.logout(s.token, CKR_USER_NOT_LOGGED_IN)
+		return nil
+	})
+}
+
+// logout ends a login as its holder wants it to end. The tables are locked.
+func (m *Module) logout(t *token, cause error) {
+	if t.login == nil {
+		return
+	}
+	m.forgetPIN(t, cause)
+	for _, s := range m.sessions {
+		if s.token == t {
+			s.sign = nil
+			s.found.drop(t.key.handle)
+		}
+	}
+	t.key.handle = 0
+}
+
+// expire ends a login that nobody has used for too long. The private key keeps
+// its handle for the next one: Chromium goes on using it. The tables are locked.
+func (m *Module) expire(t *token) {
+	if t.login != nil && m.now().Round(0).Sub(t.login.used).Abs() > m.idle {
+		m.forgetPIN(t, CKR_USER_NOT_LOGGED_IN)
+	}
+}
+
+// forgetPIN ends what the login is doing, wipes its PIN and lets the card go. The
+// tables are locked.
+func (m *Module) forgetPIN(t *token, cause error) {
+	if l := t.login; l != nil {
+		t.login = nil
+		l.end(cause)
+		m.start(l.card.Close)
+	}
+}
+
+// watchIdle wipes the PIN of a login that is not used, also when no call comes.
+func (m *Module) watchIdle(t *token, l *login) {
+	tick := time.NewTicker(min(m.idle, 10*time.Second))
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			m.mu.Lock()
+			if t.login == l {
+				m.expire(t)
+			}
+			m.mu.Unlock()
+		case <-l.life.Done():
+			return
+		}
+	}
+}
+
+// take waits until the card is free for this call.
+func take(ctx context.Context, t *token) error {
+	select {
+	case <-t.card:
+		return nil
+	case <-ctx.Done():
+		return because(ctx, ctx.Err())
+	}
+}
+
+func release(t *token) { t.card <- struct{}{} }
