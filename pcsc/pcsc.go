@@ -155,6 +155,7 @@ type Reader struct {
 	Exclusive bool   // a program has the card for itself alone
 	InUse     bool   // a program has the card
 	ATR       []byte // of the card
+	Moves     uint16 // how often a card came or left since the service knows the reader
 }
 
 // Limits that hold unless an Option says otherwise.

@@ -325,7 +325,7 @@ func describe(states []state) []Reader {
 		}
 		r := Reader{
 			Name: s.name, Present: has(flagPresent), Mute: has(flagMute),
-			Exclusive: has(flagExclusive), InUse: has(flagInUse),
+			Exclusive: has(flagExclusive), InUse: has(flagInUse), Moves: uint16(s.event >> 16),
 		}
 		if r.Present && len(s.atr) > 0 {
 			r.ATR = bytes.Clone(s.atr)

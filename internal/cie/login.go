@@ -146,6 +146,9 @@ func (l *Login) prove(s *session, code *secret.Buffer) error {
 			return err
 		}
 		der = s.record.Certificate
+		if err := s.pairAtLogin(pin); err != nil {
+			return err
+		}
 	}
 	if l.certificate == nil {
 		if l.certificate, err = x509.ParseCertificate(der); err != nil {
@@ -157,6 +160,21 @@ func (l *Login) prove(s *session, code *secret.Buffer) error {
 		l.pin = secret.New(applet.CodeLength)
 	}
 	copy(l.pin.Bytes(), pin.Digits())
+	return nil
+}
+
+// pairAtLogin makes this computer know the card whose holder has just been read,
+// if that is wanted. What cannot be written down is no reason to refuse a login.
+func (s *session) pairAtLogin(pin applet.PIN) error {
+	if !s.target.Pair || s.h.Pairings == nil || s.target.PAN == (applet.PAN{}) {
+		return nil // without a number known before, it would have been read once only
+	}
+	s.record.PAN = s.pan()
+	if err := s.keep(pin); err != nil {
+		return err
+	}
+	s.h.step(StepSave)
+	_ = s.h.Pairings.Put(s.record)
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 type Target struct {
 	Reader string
 	PAN    applet.PAN // the card meant; zero: whichever lies there
+	Pair   bool       // Login pairs a card that is not, if it can be written down
 	Consent
 }
 

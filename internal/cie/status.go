@@ -53,13 +53,13 @@ func (h *Holder) Status(ctx context.Context) ([]Status, error) {
 	}
 	all := make([]Status, len(readers))
 	for i, r := range readers {
-		all[i] = h.look(ctx, r)
+		all[i] = h.Look(ctx, r)
 	}
 	return all, nil
 }
 
-// look asks the card on one reader.
-func (h *Holder) look(ctx context.Context, r pcsc.Reader) Status {
+// Look asks the card on one reader for its number, as Status does for all.
+func (h *Holder) Look(ctx context.Context, r pcsc.Reader) Status {
 	s := Status{Reader: r, Foreign: foreignKind(r.ATR), Family: applet.Family(r.ATR)}
 	switch {
 	case !r.Present, s.Foreign != "":
@@ -149,7 +149,7 @@ func (h *Holder) choose(ctx context.Context, laid []pcsc.Reader) (string, error)
 	found := ""
 	var fault error
 	for _, r := range laid {
-		s := h.look(ctx, r)
+		s := h.Look(ctx, r)
 		switch {
 		case s.CIE && found != "":
 			return "", ErrSeveralCards
