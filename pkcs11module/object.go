@@ -1,6 +1,7 @@
 package pkcs11module
 
 import (
+	"bytes"
 	"crypto/rsa"
 	"crypto/sha1" //nolint:gosec // PKCS#11 and every other module derive CKA_ID and CKA_CHECK_VALUE with it
 	"crypto/x509"
@@ -24,21 +25,11 @@ var sensitive = map[AttributeType]bool{
 	CKA_EXPONENT_1: true, CKA_EXPONENT_2: true, CKA_COEFFICIENT: true,
 }
 
-func (o *object) class() ObjectClass {
-	switch {
-	case o.private:
-		return CKO_PRIVATE_KEY
-	case o.public != nil:
-		return CKO_PUBLIC_KEY
-	}
-	return CKO_CERTIFICATE // or a profile: no key
-}
-
 // describe makes the objects of a token, in the order in which a search finds
 // them. Those that exist keep their handles. The tables are locked.
 func (m *Module) describe(t *token, certificate *x509.Certificate) {
-	t.objects = t.objects[:0:0]
-	d := describer{m, t}
+	d := describer{m, t, t.objects}
+	t.objects = nil
 	public, ok := publicKey(certificate)
 	if ok {
 		id := keyID(public)
@@ -49,7 +40,7 @@ func (m *Module) describe(t *token, certificate *x509.Certificate) {
 		d.add("cert", certificateAttributes(certificate, id, label, categoryTokenUser))
 		d.add("pub", publicKeyAttributes(certificate, public, id, label)).public = public
 		t.key = d.add("priv", privateKeyAttributes(certificate, public, id, label))
-		t.key.private, t.key.public, t.key.handle = true, public, 0
+		t.key.private, t.key.public, t.key.handle = true, public, 0 // it gets one at login
 		chain, _, _ := m.holder.Roots.VerifyHolder(certificate)
 		for i, ca := range chain {
 			d.add(fmt.Sprintf("ca%d", i+1), authorityAttributes(ca))
@@ -84,6 +75,7 @@ func keyID(key *rsa.PublicKey) []byte {
 type describer struct {
 	module *Module
 	token  *token
+	before []*object
 }
 
 // add makes an object of its attributes and those that all objects have.
@@ -95,9 +87,19 @@ func (d describer) add(name string, attributes map[AttributeType][]byte) *object
 	if attributes[CKA_PRIVATE] == nil {
 		attributes[CKA_PRIVATE] = no
 	}
-	o := &object{handle: ObjectHandle(d.module.handle()), attributes: attributes}
+	o := &object{handle: d.handle(attributes[CKA_UNIQUE_ID]), attributes: attributes}
 	d.token.objects = append(d.token.objects, o)
 	return o
+}
+
+// handle gives the handle that the object of that name has, or a new one.
+func (d describer) handle(name []byte) ObjectHandle {
+	for _, o := range d.before {
+		if bytes.Equal(o.attributes[CKA_UNIQUE_ID], name) {
+			return o.handle
+		}
+	}
+	return ObjectHandle(d.module.handle())
 }
 
 // yes and no are CK_BBOOL values.
