@@ -16,18 +16,19 @@ export PATH        := $(CACHE)/go/bin:$(PATH):/usr/sbin:/sbin
 VERSION := $(or $(shell git describe --tags --always --dirty 2>/dev/null),unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-# The programs that exist, each in a folder of cmd.
-PROGRAMS := $(patsubst cmd/%/,%,$(wildcard cmd/*/))
+# The programs in Go, each in a folder of cmd.
+PROGRAMS := $(patsubst cmd/%/main.go,%,$(wildcard cmd/*/main.go))
 
 .PHONY: help deps build run test unit integration race fuzz fuzz-short check lint vet format docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-build: ## build the programs into build/
+build: ## build the programs and the PKCS#11 library into build/
 	@scripts/deps.sh build
 	@mkdir -p build
 	go build -ldflags '$(LDFLAGS)' -o build/ $(addprefix ./cmd/,$(PROGRAMS))
+	cmd/cie-pkcs11/build.sh build/libcie-pkcs11.so
 
 run: ## show the main job, with your card or an emulated one
 	@scripts/deps.sh run

@@ -23,6 +23,7 @@ needs_build() {
 	file_of /usr/include/stdio.h libc6-dev
 	command_of pkg-config pkg-config
 	library_of libpcsclite libpcsclite-dev
+	library_of p11-kit-1 libp11-kit-dev
 }
 
 needs_run() {

@@ -124,7 +124,7 @@ var rules = []rule{
 		why: "documents are signed by a crypto.Signer and parsed without access to the card",
 	},
 	{
-		folder: "pkcs11module", may: []string{"internal/cie", "internal/pairing", "internal/secret", "internal/settings", "internal/logging", "applet", "pcsc"},
+		folder: "pkcs11module", may: []string{"internal/cie", "internal/pairing", "internal/secret", "internal/settings", "internal/logging", "applet", "applet/apdu", "pcsc"},
 		never:   []string{"internal/ades/", "internal/i18n", "gui", "C"},
 		modules: settings,
 		why:     "it serves browsers: little code, no documents, no screens, no C of its own",

@@ -33,6 +33,10 @@ type Settings struct {
 		LastTryGuard bool     `toml:"last-try-guard"` // the last try needs typed consent
 		Linger       Duration `toml:"linger"`         // how long a card stays open for the next signature
 	} `toml:"pin"`
+	Module struct {
+		Slots int      `toml:"slots"` // places for a card that programs see, 1 to 8
+		Idle  Duration `toml:"idle"`  // without a signature, after which the PIN is asked for again
+	} `toml:"module"`
 	Language string `toml:"language"` // "": by locale
 }
 
@@ -57,6 +61,8 @@ func Default() Settings {
 	s.Pairing.Half = true
 	s.PIN.LastTryGuard = true
 	s.PIN.Linger.Duration = cie.DefaultLinger
+	s.Module.Slots = 2
+	s.Module.Idle.Duration = 10 * time.Minute
 	return s
 }
 
