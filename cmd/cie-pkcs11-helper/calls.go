@@ -48,6 +48,16 @@ const (
 
 func (f function) carriesPIN() bool { return f == fnLogin }
 
+// mayWait says whether a call may wait: for a card, or for the first look at the
+// readers.
+func (f function) mayWait() bool {
+	switch f {
+	case fnLogin, fnSign, fnSignFinal, fnWaitForSlotEvent, fnGetSlotList, fnGetSlotInfo, fnGetTokenInfo, fnOpenSession:
+		return true
+	}
+	return false
+}
+
 // A call takes its arguments from in and gives its results to out.
 type call func(m *pkcs11module.Module, in *reader, out *writer) error
 

@@ -122,11 +122,9 @@ static bool begin(void)
 	request_number(&r, PROTOCOL_VERSION);
 	request_number(&r, (library.generation << HANDLE_BITS) + 1);
 	request_seal(&r, l->next_id++);
-	bool sent = helper_send(&l->helper, r.data, r.used, system_now());
-	request_free(&r);
-	if (!sent)
+	if (!helper_send(&l->helper, r.data, r.used, system_now()))
 		give_up(l);
-	return sent;
+	return library.link != NULL;
 }
 
 /* deliver hands the answers in the inbox to those who wait for them. */
@@ -291,29 +289,17 @@ static bool detach(system_process *process)
 
 CK_RV link_initialize(void)
 {
-	struct request r;
-	struct reply reply;
+	CK_RV rv = CKR_OK;
 	enter();
-	if (library.initialized) {
-		leave();
-		return CKR_CRYPTOKI_ALREADY_INITIALIZED;
-	}
 	library.not_before = 0;
-	if (!begin()) {
-		leave();
-		return CKR_GENERAL_ERROR;
-	}
-	library.initialized = true;
+	if (library.initialized)
+		rv = CKR_CRYPTOKI_ALREADY_INITIALIZED;
+	else if (!begin())
+		rv = CKR_GENERAL_ERROR;
+	else
+		library.initialized = true; /* the first call waits until the helper is ready */
 	leave();
-	/* The first answer shows that the helper works. */
-	request_begin(&r, FN_CHECK_SLOT);
-	request_number(&r, 0);
-	CK_RV rv = link_call(&r, &reply, QUICK);
-	reply_free(&reply);
-	if (rv == CKR_OK)
-		return CKR_OK;
-	(void)link_finalize();
-	return CKR_GENERAL_ERROR;
+	return rv;
 }
 
 CK_RV link_finalize(void)

@@ -1,0 +1,125 @@
+//go:build integration
+
+package moduletest
+
+import (
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// inHost runs a command of testdata/host.c.
+func (d *desk) inHost(command string, arguments ...string) string {
+	d.t.Helper()
+	out := d.must(nil, host(d.t), append([]string{d.module, command}, arguments...)...)
+	d.t.Log(strings.TrimSpace(out))
+	return out
+}
+
+func TestNULLPointersAndWrongHandles(t *testing.T) { // T10, F46
+	d := newDesk(t, true)
+	d.inHost("nulls")
+	d.unharmed()
+}
+
+func TestForks(t *testing.T) { // T9, F42, C4
+	d := newDesk(t, true)
+	d.inHost("forks", "100")
+	d.unharmed()
+}
+
+func TestStorm(t *testing.T) { // F39, C1
+	d := newDesk(t, true)
+	stop := make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Add(1)
+	go func() { // T11: the card leaves and returns
+		defer wait.Done()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(3 * time.Second):
+				d.card.Remove()
+				time.Sleep(1200 * time.Millisecond)
+				d.card.Insert()
+			}
+		}
+	}()
+	d.inHost("storm", "16", "500")
+	close(stop)
+	wait.Wait()
+	d.unharmed()
+	if d.tries() != 3 {
+		t.Errorf("%d tries left, want 3", d.tries())
+	}
+}
+
+func TestFinalizeAgainstCalls(t *testing.T) { // F40, C3
+	d := newDesk(t, true)
+	d.inHost("finalize", "30")
+	d.unharmed()
+}
+
+func TestUnload(t *testing.T) { // F43
+	d := newDesk(t, true)
+	d.inHost("unload", "100")
+}
+
+func TestExitInACall(t *testing.T) { // F44
+	d := newDesk(t, true)
+	begun := time.Now()
+	d.inHost("in-flight")
+	if took := time.Since(begun); took > 1500*time.Millisecond {
+		t.Errorf("it took %v", took)
+	}
+	for range 100 {
+		if exec.Command("pgrep", "-r", "R,S,D", "-x", "cie-pkcs11-help").Run() != nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Error("the helper is still there")
+}
+
+func TestTwoProcessesOnOneCard(t *testing.T) { // C5
+	d := newDesk(t, true)
+	var wait sync.WaitGroup
+	for range 2 {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			d.inHost("logins", "20")
+		}()
+	}
+	wait.Wait()
+	d.unharmed()
+	if d.tries() != 3 {
+		t.Errorf("%d tries left, want 3", d.tries())
+	}
+}
+
+func TestFigures(t *testing.T) {
+	d := newDesk(t, true)
+	before := d.card.Stats().APDUs
+	out := d.inHost("figures")
+	if n := d.card.Stats().APDUs - before; n > 4 {
+		t.Errorf("%d APDUs for listing, at most 4", n)
+	}
+	limits := map[string]float64{"rss_mb": 0.6, "threads": 0, "handlers": 0}
+	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
+		name, value, _ := strings.Cut(line, " ")
+		n, err := strconv.ParseFloat(value, 64)
+		if limit, ok := limits[name]; ok && (err != nil || n > limit) {
+			t.Errorf("%s, at most %v", line, limit)
+		}
+		delete(limits, name)
+	}
+	if len(limits) > 0 {
+		t.Error(fmt.Errorf("no figure for %v", limits))
+	}
+}

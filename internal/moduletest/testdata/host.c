@@ -1,0 +1,651 @@
+/* A program that loads the PKCS#11 library, as browsers do: what needs C threads,
+   fork, NULL pointers or a clock. Built and run by the tests.
+
+   host MODULE COMMAND [NUMBER…]: exit status 0 and a line, or 1 and what was wrong. */
+
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <p11-kit/pkcs11.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static void *library;
+static CK_FUNCTION_LIST *p;
+static char pin[] = "5678"; /* of the emulated card */
+static int failures;
+
+#define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
+
+static double now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void want(const char *what, CK_RV got, CK_RV wanted)
+{
+	if (got == wanted)
+		return;
+	printf("%s: %#lx, want %#lx\n", what, got, wanted);
+	failures++;
+}
+
+static void must(const char *what, CK_RV rv)
+{
+	if (rv == CKR_OK)
+		return;
+	printf("%s: %#lx\n", what, rv);
+	exit(1);
+}
+
+static void load(const char *path)
+{
+	CK_C_GetFunctionList list;
+	library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (library == NULL) {
+		printf("%s\n", dlerror());
+		exit(1);
+	}
+	*(void **)&list = dlsym(library, "C_GetFunctionList");
+	must("C_GetFunctionList", list(&p));
+}
+
+static CK_SESSION_HANDLE open_session(void)
+{
+	CK_SESSION_HANDLE s;
+	must("C_OpenSession", p->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &s));
+	return s;
+}
+
+static void login(CK_SESSION_HANDLE s)
+{
+	CK_RV rv = p->C_Login(s, CKU_USER, (CK_BYTE *)pin, strlen(pin));
+	if (rv != CKR_USER_ALREADY_LOGGED_IN)
+		must("C_Login", rv);
+}
+
+static CK_OBJECT_HANDLE find(CK_SESSION_HANDLE s, CK_OBJECT_CLASS class)
+{
+	CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof(class)}};
+	CK_OBJECT_HANDLE o = 0;
+	CK_ULONG n = 0;
+	if (p->C_FindObjectsInit(s, template, 1) == CKR_OK) {
+		p->C_FindObjects(s, &o, 1, &n);
+		p->C_FindObjectsFinal(s);
+	}
+	return n == 1 ? o : 0;
+}
+
+static CK_RV sign(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE key)
+{
+	CK_BYTE data[] = "message", signature[256];
+	CK_MECHANISM m = {CKM_SHA256_RSA_PKCS, NULL, 0};
+	CK_ULONG n = sizeof(signature);
+	CK_RV rv = p->C_SignInit(s, &m, key);
+	if (rv == CKR_OK)
+		rv = p->C_Sign(s, data, sizeof(data), signature, &n);
+	if (rv == CKR_OK) { /* by the module's own arithmetic, which the tests compare with others */
+		rv = p->C_VerifyInit(s, &m, find(s, CKO_PUBLIC_KEY));
+		if (rv == CKR_OK)
+			rv = p->C_Verify(s, data, sizeof(data), signature, n);
+	}
+	return rv;
+}
+
+/* --- nulls: NULL pointers and wrong handles (T10, F46) --- */
+
+static void nulls_uninitialized(CK_RV w)
+{
+	CK_SESSION_HANDLE s = 1;
+	CK_ULONG n = 1;
+	want("C_GetInfo", p->C_GetInfo(NULL), w);
+	want("C_GetSlotList", p->C_GetSlotList(CK_FALSE, NULL, &n), w);
+	want("C_GetSlotInfo", p->C_GetSlotInfo(0, NULL), w);
+	want("C_GetTokenInfo", p->C_GetTokenInfo(0, NULL), w);
+	want("C_GetMechanismList", p->C_GetMechanismList(0, NULL, NULL), w);
+	want("C_GetMechanismInfo", p->C_GetMechanismInfo(0, 1, NULL), w);
+	want("C_InitToken", p->C_InitToken(0, NULL, 0, NULL), w);
+	want("C_InitPIN", p->C_InitPIN(s, NULL, 0), w);
+	want("C_SetPIN", p->C_SetPIN(s, NULL, 0, NULL, 0), w);
+	want("C_OpenSession", p->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, NULL), w);
+	want("C_CloseSession", p->C_CloseSession(s), w);
+	want("C_CloseAllSessions", p->C_CloseAllSessions(0), w);
+	want("C_GetSessionInfo", p->C_GetSessionInfo(s, NULL), w);
+	want("C_GetOperationState", p->C_GetOperationState(s, NULL, NULL), w);
+	want("C_SetOperationState", p->C_SetOperationState(s, NULL, 0, 0, 0), w);
+	want("C_Login", p->C_Login(s, CKU_USER, NULL, 0), w);
+	want("C_Logout", p->C_Logout(s), w);
+	want("C_CreateObject", p->C_CreateObject(s, NULL, 0, NULL), w);
+	want("C_CopyObject", p->C_CopyObject(s, 1, NULL, 0, NULL), w);
+	want("C_DestroyObject", p->C_DestroyObject(s, 1), w);
+	want("C_GetObjectSize", p->C_GetObjectSize(s, 1, NULL), w);
+	want("C_GetAttributeValue", p->C_GetAttributeValue(s, 1, NULL, 1), w);
+	want("C_SetAttributeValue", p->C_SetAttributeValue(s, 1, NULL, 1), w);
+	want("C_FindObjectsInit", p->C_FindObjectsInit(s, NULL, 1), w);
+	want("C_FindObjects", p->C_FindObjects(s, NULL, 1, NULL), w);
+	want("C_FindObjectsFinal", p->C_FindObjectsFinal(s), w);
+	want("C_EncryptInit", p->C_EncryptInit(s, NULL, 1), w);
+	want("C_Encrypt", p->C_Encrypt(s, NULL, 1, NULL, NULL), w);
+	want("C_EncryptUpdate", p->C_EncryptUpdate(s, NULL, 1, NULL, NULL), w);
+	want("C_EncryptFinal", p->C_EncryptFinal(s, NULL, NULL), w);
+	want("C_DecryptInit", p->C_DecryptInit(s, NULL, 1), w);
+	want("C_Decrypt", p->C_Decrypt(s, NULL, 1, NULL, NULL), w);
+	want("C_DecryptUpdate", p->C_DecryptUpdate(s, NULL, 1, NULL, NULL), w);
+	want("C_DecryptFinal", p->C_DecryptFinal(s, NULL, NULL), w);
+	want("C_DigestInit", p->C_DigestInit(s, NULL), w);
+	want("C_Digest", p->C_Digest(s, NULL, 1, NULL, NULL), w);
+	want("C_DigestUpdate", p->C_DigestUpdate(s, NULL, 1), w);
+	want("C_DigestFinal", p->C_DigestFinal(s, NULL, NULL), w);
+	want("C_Sign", p->C_Sign(s, NULL, 1, NULL, NULL), w);
+	want("C_SignUpdate", p->C_SignUpdate(s, NULL, 1), w);
+	want("C_SignFinal", p->C_SignFinal(s, NULL, NULL), w);
+	want("C_SignInit", p->C_SignInit(s, NULL, 1), w);
+	want("C_SignRecoverInit", p->C_SignRecoverInit(s, NULL, 1), w);
+	want("C_SignRecover", p->C_SignRecover(s, NULL, 1, NULL, NULL), w);
+	want("C_Verify", p->C_Verify(s, NULL, 1, NULL, 0), w);
+	want("C_VerifyUpdate", p->C_VerifyUpdate(s, NULL, 1), w);
+	want("C_VerifyFinal", p->C_VerifyFinal(s, NULL, 0), w);
+	want("C_VerifyInit", p->C_VerifyInit(s, NULL, 1), w);
+	want("C_VerifyRecoverInit", p->C_VerifyRecoverInit(s, NULL, 1), w);
+	want("C_VerifyRecover", p->C_VerifyRecover(s, NULL, 1, NULL, NULL), w);
+	want("C_DigestEncryptUpdate", p->C_DigestEncryptUpdate(s, NULL, 1, NULL, NULL), w);
+	want("C_DecryptDigestUpdate", p->C_DecryptDigestUpdate(s, NULL, 1, NULL, NULL), w);
+	want("C_SignEncryptUpdate", p->C_SignEncryptUpdate(s, NULL, 1, NULL, NULL), w);
+	want("C_DecryptVerifyUpdate", p->C_DecryptVerifyUpdate(s, NULL, 1, NULL, NULL), w);
+	want("C_GenerateKey", p->C_GenerateKey(s, NULL, NULL, 0, NULL), w);
+	want("C_GenerateKeyPair", p->C_GenerateKeyPair(s, NULL, NULL, 0, NULL, 0, NULL, NULL), w);
+	want("C_WrapKey", p->C_WrapKey(s, NULL, 1, 1, NULL, NULL), w);
+	want("C_UnwrapKey", p->C_UnwrapKey(s, NULL, 1, NULL, 0, NULL, 0, NULL), w);
+	want("C_DeriveKey", p->C_DeriveKey(s, NULL, 1, NULL, 0, NULL), w);
+	want("C_SeedRandom", p->C_SeedRandom(s, NULL, 1), w);
+	want("C_GenerateRandom", p->C_GenerateRandom(s, NULL, 1), w);
+	want("C_WaitForSlotEvent", p->C_WaitForSlotEvent(CKF_DONT_BLOCK, NULL, NULL), w);
+	if (w == CKR_ARGUMENTS_BAD)
+		return; /* these have no pointers */
+	want("C_DigestKey", p->C_DigestKey(s, 1), w);
+	want("C_GetFunctionStatus", p->C_GetFunctionStatus(s), w);
+	want("C_CancelFunction", p->C_CancelFunction(s), w);
+}
+
+static void nulls_session(void)
+{
+	const CK_RV bad = CKR_ARGUMENTS_BAD;
+	CK_SESSION_HANDLE s = open_session(), rw;
+	CK_BYTE b[300] = {0};
+	CK_ULONG n = sizeof(b);
+	CK_OBJECT_HANDLE o;
+	CK_MECHANISM m = {CKM_RSA_PKCS, NULL, 0}, aes = {CKM_AES_CBC, b, 16};
+	CK_ATTRIBUTE a = {CKA_LABEL, NULL, 5};
+	must("open", p->C_OpenSession(0, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &rw));
+	want("GetInfo", p->C_GetInfo(NULL), bad);
+	want("GetSlotList", p->C_GetSlotList(CK_FALSE, NULL, NULL), bad);
+	n = 1;
+	CK_SLOT_ID slots[2];
+	want("GetSlotList of 2 into 1", p->C_GetSlotList(CK_FALSE, slots, &n), CKR_BUFFER_TOO_SMALL);
+	want("count", n, 2);
+	CK_MECHANISM_TYPE mechanisms[10];
+	n = 5;
+	want("GetMechanismList of 6 into 5", p->C_GetMechanismList(0, mechanisms, &n), CKR_BUFFER_TOO_SMALL);
+	want("count", n, 6);
+	n = 10;
+	want("GetMechanismList", p->C_GetMechanismList(0, mechanisms, &n), CKR_OK);
+	want("count", n, 6);
+	want("first mechanism", mechanisms[0], CKM_RSA_PKCS);
+	want("GetSlotInfo", p->C_GetSlotInfo(0, NULL), bad);
+	want("GetSlotInfo", p->C_GetSlotInfo(9, NULL), CKR_SLOT_ID_INVALID);
+	want("GetTokenInfo", p->C_GetTokenInfo(0, NULL), bad);
+	want("GetMechanismInfo", p->C_GetMechanismInfo(0, CKM_RSA_PKCS, NULL), bad);
+	want("OpenSession", p->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, NULL), bad);
+	want("GetSessionInfo", p->C_GetSessionInfo(s, NULL), bad);
+	want("GetSessionInfo", p->C_GetSessionInfo(0, NULL), CKR_SESSION_HANDLE_INVALID);
+	want("Login", p->C_Login(s, CKU_USER, NULL, 4), bad);
+	want("Login", p->C_Login(s, CKU_USER, b, 0), CKR_PIN_INCORRECT);
+	want("WaitForSlotEvent", p->C_WaitForSlotEvent(CKF_DONT_BLOCK, NULL, NULL), bad);
+	want("WaitForSlotEvent", p->C_WaitForSlotEvent(CKF_DONT_BLOCK, slots, b), bad);
+	want("WaitForSlotEvent", p->C_WaitForSlotEvent(CKF_DONT_BLOCK, slots, NULL), CKR_NO_EVENT);
+	want("Initialize", p->C_Initialize(NULL), CKR_CRYPTOKI_ALREADY_INITIALIZED);
+	want("Finalize", p->C_Finalize(b), bad);
+	want("InitToken", p->C_InitToken(0, b, 4, b), CKR_FUNCTION_NOT_SUPPORTED);
+	want("InitToken", p->C_InitToken(7, b, 4, b), CKR_SLOT_ID_INVALID);
+	want("InitPIN", p->C_InitPIN(s, b, 4), CKR_SESSION_READ_ONLY);
+	want("InitPIN", p->C_InitPIN(rw, b, 4), CKR_USER_NOT_LOGGED_IN);
+	want("SetPIN", p->C_SetPIN(rw, b, 4, b, 4), CKR_FUNCTION_NOT_SUPPORTED);
+	want("SetPIN", p->C_SetPIN(rw, NULL, 4, b, 4), bad);
+	want("GetOperationState", p->C_GetOperationState(s, b, &n), CKR_FUNCTION_NOT_SUPPORTED);
+	want("CreateObject", p->C_CreateObject(s, NULL, 1, &o), bad);
+	want("CreateObject", p->C_CreateObject(s, &a, 1, &o), CKR_FUNCTION_NOT_SUPPORTED);
+	want("CopyObject", p->C_CopyObject(s, 1, NULL, 0, &o), CKR_FUNCTION_NOT_SUPPORTED);
+	want("GetObjectSize", p->C_GetObjectSize(s, 1, NULL), bad);
+	want("GetAttributeValue", p->C_GetAttributeValue(s, find(s, CKO_PUBLIC_KEY), NULL, 1), bad);
+	want("GetAttributeValue, huge", p->C_GetAttributeValue(s, find(s, CKO_PUBLIC_KEY), &a, ~0UL), bad);
+	want("FindObjectsInit", p->C_FindObjectsInit(s, NULL, 1), bad);
+	want("FindObjectsInit, huge", p->C_FindObjectsInit(s, &a, ~0UL), bad);
+	want("FindObjectsInit, NULL value", p->C_FindObjectsInit(s, &a, 1), bad);
+	a.pValue = b;
+	a.ulValueLen = 100;
+	want("FindObjectsInit", p->C_FindObjectsInit(s, &a, 1), CKR_OK);
+	want("FindObjects", p->C_FindObjects(s, &o, 1, NULL), bad);
+	want("FindObjects", p->C_FindObjects(s, NULL, 1, &n), bad);
+	want("FindObjects", p->C_FindObjects(s, &o, 1, &n), CKR_OK);
+	want("count", n, 0);
+	want("FindObjectsFinal", p->C_FindObjectsFinal(s), CKR_OK);
+	want("SignInit", p->C_SignInit(s, NULL, 1), bad);
+	want("Sign", p->C_Sign(s, b, 1, b, &n), CKR_OPERATION_NOT_INITIALIZED);
+	want("EncryptInit", p->C_EncryptInit(s, &m, 1), CKR_MECHANISM_INVALID);
+	want("DecryptInit", p->C_DecryptInit(s, &aes, 1), CKR_MECHANISM_INVALID);
+	want("DigestInit", p->C_DigestInit(s, &m), CKR_MECHANISM_INVALID);
+	want("Encrypt", p->C_Encrypt(s, b, 1, b, &n), CKR_OPERATION_NOT_INITIALIZED);
+	want("DigestKey", p->C_DigestKey(s, 1), CKR_OPERATION_NOT_INITIALIZED);
+	want("SignRecoverInit", p->C_SignRecoverInit(s, &m, 1), CKR_FUNCTION_NOT_SUPPORTED);
+	want("VerifyRecoverInit", p->C_VerifyRecoverInit(s, &m, 1), CKR_FUNCTION_NOT_SUPPORTED);
+	want("DigestEncryptUpdate", p->C_DigestEncryptUpdate(s, b, 1, b, &n), CKR_FUNCTION_NOT_SUPPORTED);
+	want("GenerateKey", p->C_GenerateKey(s, &m, NULL, 0, &o), CKR_FUNCTION_NOT_SUPPORTED);
+	want("GenerateKey", p->C_GenerateKey(s, &m, NULL, 0, NULL), bad);
+	want("SeedRandom", p->C_SeedRandom(s, b, 1), CKR_RANDOM_NO_RNG);
+	want("GenerateRandom", p->C_GenerateRandom(s, NULL, 1), bad);
+	want("GenerateRandom", p->C_GenerateRandom(s, b, 1), CKR_RANDOM_NO_RNG);
+	want("GetFunctionStatus", p->C_GetFunctionStatus(s), CKR_FUNCTION_NOT_PARALLEL);
+	want("CancelFunction", p->C_CancelFunction(s), CKR_FUNCTION_NOT_PARALLEL);
+
+	login(s);
+	CK_OBJECT_HANDLE key = find(s, CKO_PRIVATE_KEY);
+	must("SignInit", p->C_SignInit(s, &m, key));
+	want("Sign", p->C_Sign(s, b, 1, b, NULL), bad);
+	want("SignInit again: it has ended", p->C_SignInit(s, &m, key), CKR_OK);
+	n = 255;
+	want("Sign into 255", p->C_Sign(s, b, 1, b, &n), CKR_BUFFER_TOO_SMALL);
+	want("length", n, 256);
+	n = 0;
+	want("Sign for the length", p->C_Sign(s, b, 1, NULL, &n), CKR_OK);
+	want("length", n, 256);
+	want("Sign", p->C_Sign(s, b, 1, b, &n), CKR_OK);
+	must("SignInit", p->C_SignInit(s, &m, key));
+	want("SignUpdate", p->C_SignUpdate(s, NULL, 1), bad);
+	want("SignUpdate: it has ended", p->C_SignUpdate(s, b, 1), CKR_OPERATION_NOT_INITIALIZED);
+	must("SignInit", p->C_SignInit(s, &m, key));
+	want("SignInit without mechanism", p->C_SignInit(s, NULL, key), CKR_OK);
+
+	/* A megabyte in one call goes over in pieces, and is hashed as one. */
+	CK_MECHANISM sha = {CKM_SHA256_RSA_PKCS, NULL, 0};
+	CK_BYTE *large = calloc(1, 1 << 20), s1[256], s2[256];
+	n = 256;
+	must("SignInit", p->C_SignInit(s, &sha, key));
+	must("Sign", p->C_Sign(s, large, 1 << 20, s1, &n));
+	must("SignInit", p->C_SignInit(s, &sha, key));
+	for (int i = 0; i < 1 << 10; i++)
+		must("SignUpdate", p->C_SignUpdate(s, large, 1 << 10));
+	must("SignFinal", p->C_SignFinal(s, s2, &n));
+	want("large", (CK_RV)memcmp(s1, s2, 256), 0);
+	must("VerifyInit", p->C_VerifyInit(s, &sha, find(s, CKO_PUBLIC_KEY)));
+	must("Verify", p->C_Verify(s, large, 1 << 20, s1, 256));
+	free(large);
+}
+
+static CK_RV no_mutex(void **m) { (void)m; return CKR_GENERAL_ERROR; }
+static CK_RV no_lock(void *m) { (void)m; return CKR_GENERAL_ERROR; }
+
+static void nulls(void)
+{
+	CK_C_INITIALIZE_ARGS wild = {.pReserved = (void *)0x1}, some = {.CreateMutex = no_mutex},
+		all = {no_mutex, no_lock, no_lock, no_lock, 0, NULL}, both = all, nss = all, flags = {.flags = 0xFF};
+	both.flags = CKF_OS_LOCKING_OK;
+	nss.flags = CKF_OS_LOCKING_OK | CKF_LIBRARY_CANT_CREATE_OS_THREADS;
+	want("Finalize", p->C_Finalize(NULL), CKR_CRYPTOKI_NOT_INITIALIZED);
+	nulls_uninitialized(CKR_CRYPTOKI_NOT_INITIALIZED);
+	want("wild pointer", p->C_Initialize(&wild), CKR_ARGUMENTS_BAD);
+	want("some callbacks", p->C_Initialize(&some), CKR_ARGUMENTS_BAD);
+	want("callbacks alone", p->C_Initialize(&all), CKR_CANT_LOCK);
+	CK_C_INITIALIZE_ARGS *good[] = {NULL, &both, &nss, &flags};
+	for (size_t i = 0; i < LENGTH(good); i++) {
+		want("Initialize", p->C_Initialize(good[i]), CKR_OK);
+		want("Finalize", p->C_Finalize(NULL), CKR_OK);
+	}
+	must("Initialize", p->C_Initialize(NULL));
+	nulls_session();
+	must("Finalize", p->C_Finalize(NULL));
+	nulls_uninitialized(CKR_CRYPTOKI_NOT_INITIALIZED);
+	void **list = (void **)&p->C_Initialize;
+	for (size_t i = 0; i < 68; i++)
+		want("function", list[i] == NULL, 0);
+	printf("NULL pointers, wrong handles, wrong states: done\n");
+}
+
+/* --- forks (T9, F42, C4) --- */
+
+static void child(bool initialize)
+{
+	alarm(10);
+	double begun = now();
+	nulls_uninitialized(CKR_CRYPTOKI_NOT_INITIALIZED);
+	want("Finalize", p->C_Finalize(NULL), CKR_CRYPTOKI_NOT_INITIALIZED);
+	if (now() - begun > 0.1) {
+		printf("calls in a child took %.0f ms\n", (now() - begun) * 1000);
+		failures++;
+	}
+	if (initialize) { /* a child gets its own helper */
+		must("Initialize in a child", p->C_Initialize(NULL));
+		CK_SESSION_HANDLE s = open_session();
+		login(s);
+		must("signature in a child", sign(s, find(s, CKO_PRIVATE_KEY)));
+		must("Finalize in a child", p->C_Finalize(NULL));
+	}
+	fflush(stdout);
+	_exit(failures != 0);
+}
+
+static void *busy(void *stop)
+{
+	CK_SESSION_INFO info;
+	CK_SESSION_HANDLE s = open_session();
+	while (!*(volatile bool *)stop)
+		want("GetSessionInfo beside forks", p->C_GetSessionInfo(s, &info), CKR_OK);
+	return NULL;
+}
+
+static void forks(int n)
+{
+	bool stop = false;
+	pthread_t thread;
+	double worst = 0;
+	must("Initialize", p->C_Initialize(NULL));
+	CK_SESSION_HANDLE s = open_session();
+	login(s);
+	CK_OBJECT_HANDLE key = find(s, CKO_PRIVATE_KEY);
+	pthread_create(&thread, NULL, busy, &stop); /* a lock may be taken at the moment of a fork */
+	for (int i = 0; i < n; i++) {
+		int status;
+		double begun = now();
+		pid_t pid = fork();
+		if (pid == 0)
+			child(i % 20 == 0);
+		waitpid(pid, &status, 0);
+		if (i % 20 != 0 && now() - begun > worst)
+			worst = now() - begun;
+		want("child", (CK_RV)status, 0);
+		if (i % 20 == 0)
+			want("signature in the parent", sign(s, key), CKR_OK);
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+	want("signature in the parent", sign(s, key), CKR_OK);
+	must("Finalize", p->C_Finalize(NULL));
+	printf("%d forks, the slowest child took %.1f ms\n", n, worst * 1000);
+}
+
+/* --- storm (T11, F39, C1) --- */
+
+static int calls_each;
+
+static bool allowed(CK_RV rv)
+{
+	static const CK_RV codes[] = {
+		CKR_OK, CKR_SLOT_ID_INVALID, CKR_ARGUMENTS_BAD, CKR_NO_EVENT, CKR_ATTRIBUTE_SENSITIVE, CKR_ATTRIBUTE_TYPE_INVALID, 0x1B,
+		CKR_DATA_LEN_RANGE, CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_FUNCTION_NOT_SUPPORTED, CKR_KEY_HANDLE_INVALID,
+		CKR_KEY_TYPE_INCONSISTENT, CKR_MECHANISM_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_OPERATION_ACTIVE,
+		CKR_OPERATION_NOT_INITIALIZED, CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKR_SESSION_CLOSED, CKR_SESSION_HANDLE_INVALID,
+		CKR_SESSION_READ_ONLY, CKR_SIGNATURE_INVALID, CKR_TOKEN_NOT_PRESENT, CKR_USER_ALREADY_LOGGED_IN, CKR_USER_NOT_LOGGED_IN,
+		CKR_BUFFER_TOO_SMALL, CKR_CRYPTOKI_NOT_INITIALIZED, CKR_CRYPTOKI_ALREADY_INITIALIZED,
+	};
+	for (size_t i = 0; i < LENGTH(codes); i++)
+		if (codes[i] == rv)
+			return true;
+	return false;
+}
+
+static void *gust(void *seed)
+{
+	unsigned r = (unsigned)(size_t)seed;
+	CK_SESSION_HANDLE mine[8] = {0};
+	for (int i = 0; i < calls_each; i++) {
+		CK_SESSION_HANDLE *at = &mine[rand_r(&r) % LENGTH(mine)];
+		CK_SESSION_INFO info;
+		CK_TOKEN_INFO token;
+		CK_SLOT_INFO slot_info;
+		CK_SLOT_ID slot;
+		CK_ULONG n = 256;
+		CK_BYTE b[256] = {0};
+		CK_ATTRIBUTE a = {CKA_LABEL, b, sizeof(b)};
+		CK_RV rv = CKR_OK;
+		switch (rand_r(&r) % 16) {
+		case 0: case 1: case 2: rv = p->C_OpenSession(rand_r(&r) % 3, CKF_SERIAL_SESSION, NULL, NULL, at); break;
+		case 3: rv = p->C_CloseSession(*at); break;
+		case 4: rv = p->C_GetSessionInfo(*at, &info); break;
+		case 5: rv = p->C_GetTokenInfo(rand_r(&r) % 3, &token); break;
+		case 6: rv = p->C_GetSlotInfo(rand_r(&r) % 3, &slot_info); break;
+		case 7: rv = p->C_GetAttributeValue(*at, find(*at, CKO_CERTIFICATE), &a, 1); break;
+		case 8: case 9: rv = p->C_Login(*at, CKU_USER, (CK_BYTE *)pin, 4); break;
+		case 10: rv = rand_r(&r) % 8 == 0 ? p->C_Logout(*at) : CKR_OK; break;
+		case 11: case 12: rv = sign(*at, find(*at, CKO_PRIVATE_KEY)); break;
+		case 13: rv = p->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL); break;
+		case 14: rv = rand_r(&r) % 16 == 0 ? p->C_CloseAllSessions(0) : CKR_OK; break;
+		case 15: rv = p->C_Sign(*at, b, 32, b, &n); break;
+		}
+		if (!allowed(rv)) {
+			printf("return value %#lx\n", rv);
+			__atomic_add_fetch(&failures, 1, __ATOMIC_SEQ_CST);
+		}
+	}
+	return NULL;
+}
+
+static void storm(int threads, int calls)
+{
+	pthread_t t[64];
+	double begun = now();
+	calls_each = calls;
+	must("Initialize", p->C_Initialize(NULL));
+	alarm(300);
+	for (int i = 0; i < threads; i++)
+		pthread_create(&t[i], NULL, gust, (void *)(size_t)(i + 1));
+	for (int i = 0; i < threads; i++)
+		pthread_join(t[i], NULL);
+	must("Finalize", p->C_Finalize(NULL));
+	printf("%d threads of %d calls in %.1f s\n", threads, calls, now() - begun);
+}
+
+/* --- finalise against calls (F40, C3) --- */
+
+static void *signer(void *key)
+{
+	CK_SESSION_HANDLE s;
+	CK_RV rv = p->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &s);
+	for (int i = 0; i < 1000 && rv == CKR_OK; i++) {
+		rv = p->C_Login(s, CKU_USER, (CK_BYTE *)pin, 4);
+		if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN)
+			rv = sign(s, find(s, CKO_PRIVATE_KEY));
+	}
+	want("signer", rv, CKR_CRYPTOKI_NOT_INITIALIZED);
+	return key;
+}
+
+static void *waiter(void *unused)
+{
+	CK_SLOT_ID slot;
+	want("waiter", p->C_WaitForSlotEvent(0, &slot, NULL), CKR_CRYPTOKI_NOT_INITIALIZED);
+	return unused;
+}
+
+static void finalize(int rounds)
+{
+	double worst = 0;
+	unsigned r = 1;
+	alarm(300);
+	for (int i = 0; i < rounds; i++) {
+		pthread_t t[3];
+		must("Initialize", p->C_Initialize(NULL));
+		CK_SESSION_HANDLE s = open_session();
+		(void)s;
+		pthread_create(&t[0], NULL, signer, NULL);
+		pthread_create(&t[1], NULL, signer, NULL);
+		pthread_create(&t[2], NULL, waiter, NULL);
+		usleep(20000 + rand_r(&r) % 60000);
+		double begun = now();
+		must("Finalize", p->C_Finalize(NULL));
+		double took = now() - begun;
+		if (took > worst)
+			worst = took;
+		for (size_t j = 0; j < LENGTH(t); j++)
+			pthread_join(t[j], NULL);
+		if (failures > 0)
+			break;
+	}
+	if (worst > 2.5) {
+		printf("C_Finalize took %.0f ms\n", worst * 1000);
+		failures++;
+	}
+	printf("%d rounds, the slowest C_Finalize took %.0f ms\n", rounds, worst * 1000);
+}
+
+/* --- logins: many signatures of one of several processes (C5) --- */
+
+static void logins(int n)
+{
+	must("Initialize", p->C_Initialize(NULL));
+	CK_SESSION_HANDLE s = open_session();
+	for (int i = 0; i < n; i++) {
+		login(s);
+		must("signature", sign(s, find(s, CKO_PRIVATE_KEY)));
+		must("Logout", p->C_Logout(s));
+	}
+	must("Finalize", p->C_Finalize(NULL));
+	printf("%d logins and signatures\n", n);
+}
+
+/* --- unload (F43) --- */
+
+static int count(const char *what)
+{
+	char line[256];
+	int n = -1;
+	FILE *f = fopen("/proc/self/status", "r");
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, what, strlen(what)) == 0)
+			n = atoi(line + strlen(what));
+	if (f != NULL)
+		fclose(f);
+	return n;
+}
+
+static void unload(const char *path, int n)
+{
+	int threads = count("Threads:");
+	for (int i = 0; i < n; i++) {
+		must("Initialize", p->C_Initialize(NULL));
+		dlclose(library);
+		if (dlopen(path, RTLD_NOLOAD | RTLD_NOW) != NULL) {
+			printf("the library stays loaded\n");
+			failures++;
+		}
+		load(path);
+	}
+	want("threads", (CK_RV)count("Threads:"), (CK_RV)threads);
+	int next = dup(0);
+	want("file descriptors", next > 10, 0);
+	must("Initialize", p->C_Initialize(NULL));
+	must("Finalize", p->C_Finalize(NULL));
+	want("children", waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, 1);
+	printf("loaded and unloaded %d times\n", n);
+}
+
+/* --- in flight: the process ends in the midst of a call (F44) --- */
+
+static void in_flight(void)
+{
+	pthread_t t;
+	must("Initialize", p->C_Initialize(NULL));
+	pthread_create(&t, NULL, waiter, NULL);
+	usleep(200000);
+	printf("ends\n");
+	exit(0);
+}
+
+/* --- figures --- */
+
+static double resident(void) { return count("VmRSS:") / 1000.0; }
+
+static void signals(char *mask, size_t size)
+{
+	char line[256];
+	FILE *f = fopen("/proc/self/status", "r");
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, "SigCgt:", 7) == 0)
+			snprintf(mask, size, "%s", line + 8);
+	if (f != NULL)
+		fclose(f);
+}
+
+static void figures(const char *path)
+{
+	char before[64] = "", after[64] = "";
+	CK_SESSION_INFO info;
+	CK_OBJECT_HANDLE objects[20];
+	CK_ULONG n = 0;
+	double rss = resident(), begun = now();
+	int threads = count("Threads:");
+	signals(before, sizeof(before));
+	load(path);
+	double loaded = now();
+	must("Initialize", p->C_Initialize(NULL));
+	double initialized = now();
+	CK_SESSION_HANDLE s = open_session();
+	double opened = now();
+	printf("load_ms %.2f\ninitialize_ms %.2f\nfirst_look_ms %.2f\n", (loaded - begun) * 1e3, (initialized - loaded) * 1e3, (opened - initialized) * 1e3);
+	signals(after, sizeof(after));
+	printf("rss_mb %.2f\nthreads %d\nhandlers %d\n", resident() - rss, count("Threads:") - threads, strcmp(before, after) != 0);
+	begun = now();
+	for (int i = 0; i < 10000; i++)
+		must("GetSessionInfo", p->C_GetSessionInfo(s, &info));
+	printf("session_info_us %.1f\n", (now() - begun) * 1e2);
+	begun = now();
+	for (int i = 0; i < 1000; i++) {
+		CK_BYTE value[3000];
+		CK_ATTRIBUTE a = {CKA_VALUE, value, sizeof(value)};
+		must("FindObjectsInit", p->C_FindObjectsInit(s, NULL, 0));
+		must("FindObjects", p->C_FindObjects(s, objects, 20, &n));
+		must("FindObjectsFinal", p->C_FindObjectsFinal(s));
+		must("GetAttributeValue", p->C_GetAttributeValue(s, objects[0], &a, 1));
+	}
+	printf("search_us %.1f\nobjects %lu\n", (now() - begun) * 1e3, n);
+	begun = now();
+	must("Finalize", p->C_Finalize(NULL));
+	printf("finalize_ms %.2f\n", (now() - begun) * 1e3);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 3)
+		return 2;
+	const char *path = argv[1], *command = argv[2];
+	int a = argc > 3 ? atoi(argv[3]) : 0, b = argc > 4 ? atoi(argv[4]) : 0;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (strcmp(command, "figures") == 0) {
+		figures(path);
+		return failures != 0;
+	}
+	load(path);
+	if (strcmp(command, "nulls") == 0)
+		nulls();
+	else if (strcmp(command, "forks") == 0)
+		forks(a);
+	else if (strcmp(command, "storm") == 0)
+		storm(a, b);
+	else if (strcmp(command, "finalize") == 0)
+		finalize(a);
+	else if (strcmp(command, "logins") == 0)
+		logins(a);
+	else if (strcmp(command, "unload") == 0)
+		unload(path, a);
+	else if (strcmp(command, "in-flight") == 0)
+		in_flight();
+	else
+		return 2;
+	return failures != 0;
+}
