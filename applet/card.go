@@ -57,7 +57,7 @@ func Open(link Transmitter) (*Card, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, c.Enter()
+	return entered(c)
 }
 
 // Enter makes DF_CIE current, if it is not.
@@ -76,7 +76,14 @@ func Resume(link Transmitter, params Parameters) (*Card, error) {
 	if err := c.selectRoot(); err != nil {
 		return nil, at(StepSelect, err)
 	}
-	return c, c.Enter()
+	return entered(c)
+}
+
+func entered(c *Card) (*Card, error) {
+	if err := c.Enter(); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // PAN is the number of the card, zero after Resume.
@@ -161,7 +168,15 @@ func (c *Card) ask(command apdu.Command) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.Data, status(command.INS, r)
+	return content(command.INS, r)
+}
+
+// content is the data of a response with status 9000; any other is an error.
+func content(ins byte, r apdu.Response) ([]byte, error) {
+	if err := status(ins, r); err != nil {
+		return nil, err
+	}
+	return r.Data, nil
 }
 
 // Pieces of long data: what a short command holds in the clear, and what it

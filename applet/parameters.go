@@ -102,5 +102,5 @@ func (c *Card) getData(headerList []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.Data, status(insGetData, r)
+	return content(insGetData, r)
 }

@@ -124,7 +124,7 @@ func (c Command) String() string {
 	return fmt.Sprintf("%02X %02X %02X %02X Nc=%d Ne=%d", c.CLA, c.INS, c.P1, c.P2, len(c.Data), c.Ne)
 }
 
-// Format prints String under every verb.
+// Format prints String under every verb but %p and %w, for which fmt does not ask.
 func (c Command) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
 
 // LogValue logs String.

@@ -35,10 +35,12 @@ func (t Tag) Constructed() bool {
 
 // AppendBinary appends the object with the shortest form of its length.
 func (o Object) AppendBinary(b []byte) ([]byte, error) {
-	if o.Tag == 0 || o.Tag > 0xFFFFFF || uint64(len(o.Value)) > math.MaxUint32 {
+	var tag [4]byte
+	encoded := appendTag(tag[:0], o.Tag)
+	if same, n, err := parseTag(encoded); err != nil || same != o.Tag || n != len(encoded) || uint64(len(o.Value)) > math.MaxUint32 {
 		return nil, ErrSyntax
 	}
-	b = appendTag(b, o.Tag)
+	b = append(b, encoded...)
 	b = appendLength(b, len(o.Value))
 	return append(b, o.Value...), nil
 }
@@ -103,10 +105,11 @@ func Len(in []byte) (int, error) {
 		return 0, err
 	}
 	length, m, err := parseLength(in[n:])
-	if err != nil || length > math.MaxInt32 {
+	size := uint64(n+m) + length
+	if err != nil || size > math.MaxInt32 { // what an int holds everywhere
 		return 0, ErrSyntax
 	}
-	return n + m + int(length), nil
+	return int(size), nil
 }
 
 // Parse reads in as a sequence of data objects and nothing else.
