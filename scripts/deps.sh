@@ -39,6 +39,11 @@ needs_test() {
 	needs_run
 	command_of opensc-tool opensc
 	command_of shellcheck shellcheck
+	command_of p11-kit p11-kit
+	command_of p11tool gnutls-bin
+	command_of certutil libnss3-tools
+	command_of ssh-add openssh-client
+	file_of '/usr/lib/*/engines-3/pkcs11.so' libengine-pkcs11-openssl
 }
 
 as_root() {

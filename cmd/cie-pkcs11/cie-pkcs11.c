@@ -280,7 +280,7 @@ EXPORT CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved
 	}
 	request_begin(&r, FN_WAIT_FOR_SLOT_EVENT);
 	request_number(&r, flags);
-	CK_RV rv = link_call(&r, &reply, ENDLESS);
+	CK_RV rv = link_call(&r, &reply, flags & CKF_DONT_BLOCK ? QUICK : ENDLESS);
 	if (rv == CKR_OK)
 		*slot = (CK_SLOT_ID)results_number(&reply.results);
 	return finish(rv, &reply);

@@ -232,13 +232,16 @@ static CK_RV call(struct request *r, struct reply *reply, int64_t patience)
 			return CKR_CRYPTOKI_NOT_INITIALIZED;
 		if (library.link == NULL && !begin())
 			return CKR_GENERAL_ERROR;
-		switch (attempt(library.link, r, &w, deadline)) {
+		struct link *l = library.link;
+		switch (attempt(l, r, &w, deadline)) {
 		case ANSWERED:
 			reply->memory = w.body;
 			reply->results.at = w.body;
 			reply->results.left = w.length;
 			return w.value;
 		case TIMED_OUT:
+			if (!card && library.link == l)
+				give_up(l); /* it has stopped working */
 			return CKR_DEVICE_ERROR;
 		case ENDED:
 			return CKR_CRYPTOKI_NOT_INITIALIZED;

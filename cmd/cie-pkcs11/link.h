@@ -8,8 +8,10 @@
 
 /* How long an answer may take, in milliseconds. The helper has limits of its own;
    these are for one that has stopped working. */
-#define QUICK 10000   /* a call that is answered from memory */
-#define CARD 90000    /* a call that a card works for */
+#ifndef QUICK
+#define QUICK 10000 /* a call that is answered from memory */
+#define CARD 90000  /* a call that a card works for */
+#endif
 #define ENDLESS INT64_MAX
 
 CK_RV link_initialize(void); /* CKR_CRYPTOKI_ALREADY_INITIALIZED, CKR_GENERAL_ERROR without a helper */

@@ -160,6 +160,9 @@ var rules = []rule{
 		folder: "internal/browsertest", why: "holds tests only",
 	},
 	{
+		folder: "internal/moduletest", why: "holds tests only",
+	},
+	{
 		folder: "cmd/", may: []string{"/"}, modules: anything, why: "programs wire the parts together",
 	},
 }

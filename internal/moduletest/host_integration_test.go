@@ -43,7 +43,7 @@ func TestStorm(t *testing.T) { // F39, C1
 			select {
 			case <-stop:
 				return
-			case <-time.After(3 * time.Second):
+			case <-time.After(400 * time.Millisecond):
 				d.card.Remove()
 				time.Sleep(1200 * time.Millisecond)
 				d.card.Insert()
