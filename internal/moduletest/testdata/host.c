@@ -519,6 +519,29 @@ static void logins(int n)
 	printf("%d logins and signatures\n", n);
 }
 
+/* --- hold: logs in with a PIN from standard input, of which no copy stays here --- */
+
+static void hold(void)
+{
+	char digits[8], go;
+	must("Initialize", p->C_Initialize(NULL));
+	CK_SESSION_HANDLE s = open_session();
+	printf("ready\n");
+	if (read(0, digits, sizeof(digits)) != sizeof(digits))
+		exit(1);
+	must("Login", p->C_Login(s, CKU_USER, (CK_BYTE *)digits, sizeof(digits)));
+	explicit_bzero(digits, sizeof(digits));
+	must("signature", sign(s, find(s, CKO_PRIVATE_KEY)));
+	printf("in\n");
+	if (read(0, &go, 1) != 1)
+		exit(1);
+	must("Logout", p->C_Logout(s));
+	printf("out\n");
+	if (read(0, &go, 1) != 1)
+		exit(1);
+	must("Finalize", p->C_Finalize(NULL));
+}
+
 /* --- unload (F43) --- */
 
 static int count(const char *what)
@@ -641,6 +664,8 @@ int main(int argc, char **argv)
 		finalize(a);
 	else if (strcmp(command, "logins") == 0)
 		logins(a);
+	else if (strcmp(command, "hold") == 0)
+		hold();
 	else if (strcmp(command, "unload") == 0)
 		unload(path, a);
 	else if (strcmp(command, "in-flight") == 0)

@@ -1,0 +1,87 @@
+//go:build integration
+
+package moduletest
+
+import (
+	"bufio"
+	"crypto/rand"
+	"fmt"
+	"math/big"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/softwarecie/cie/internal/memscan"
+)
+
+// TestPINInMemory is S1 for a program, its library and the helper: while the
+// holder is logged in the helper has the PIN in the one place where it is kept;
+// after logout nobody has it.
+func TestPINInMemory(t *testing.T) {
+	for n := range 3 {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			d := newDesk(t, false)
+			n, err := rand.Int(rand.Reader, big.NewInt(90000000))
+			must(t, err)
+			pin := fmt.Appendf(nil, "%d", 10000000+n.Int64())
+			must(t, d.card.Set(fmt.Appendf(nil, `{"pin":%q}`, pin)))
+			d.scanned(pin)
+		})
+	}
+}
+
+func (d *desk) scanned(pin []byte) {
+	t := d.t
+	program := exec.CommandContext(d.ctx, host(t), d.module, "hold")
+	in, err := program.StdinPipe()
+	must(t, err)
+	out, err := program.StdoutPipe()
+	must(t, err)
+	must(t, program.Start())
+	defer func() {
+		_ = in.Close()
+		must(t, program.Wait())
+	}()
+	lines := bufio.NewReader(out)
+	say := func(what []byte, answer string) {
+		t.Helper()
+		_, err := in.Write(what)
+		must(t, err)
+		line, err := lines.ReadString('\n')
+		if err != nil || strings.TrimSpace(line) != answer {
+			t.Fatalf("%q, %v, want %q", line, err, answer)
+		}
+	}
+	say(nil, "ready")
+	say(pin, "in")
+	helper := childOf(t, program.Process.Pid)
+	patterns := memscan.Code("PIN", pin)[:1] // the packed form turns up by chance
+	if hits, err := memscan.Scan(program.Process.Pid, patterns); err != nil || len(hits) > 0 {
+		t.Errorf("program, logged in: %v, %v", hits, err)
+	}
+	if hits, err := memscan.Scan(helper, patterns); err != nil || len(hits) != 1 {
+		t.Errorf("helper, logged in: %v, %v, want the kept PIN alone", hits, err)
+	}
+	say([]byte{1}, "out")
+	time.Sleep(time.Second)
+	for name, pid := range map[string]int{"program": program.Process.Pid, "helper": helper} {
+		if hits, err := memscan.Scan(pid, patterns); err != nil || len(hits) > 0 {
+			t.Errorf("%s, logged out: %v, %v", name, hits, err)
+		}
+	}
+	_, err = in.Write([]byte{1})
+	must(t, err)
+}
+
+// childOf is the process that another has started.
+func childOf(t testing.TB, pid int) int {
+	t.Helper()
+	list, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	must(t, err)
+	child, err := strconv.Atoi(strings.TrimSpace(string(list)))
+	must(t, err)
+	return child
+}
