@@ -261,6 +261,8 @@ func TestMalformedUnderAGoodMAC(t *testing.T) {
 		{"status of one byte", "9901 90", "", false},
 		{"status of three bytes", "9903 900000", "", false},
 		{"empty status", "9900", "", false},
+		{"status under another tag", "9802 9000", "", false},
+		{"data, status under another tag", text + "9702 9000", "", false},
 		{"status twice", "9902 9000 9902 9000", "", false},
 		{"status before data", "9902 9000" + text, "", false},
 		{"data twice", text + text + "9902 9000", "", false},

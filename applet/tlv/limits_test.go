@@ -126,6 +126,18 @@ func TestTagsNoObjectHas(t *testing.T) {
 	}
 }
 
+func TestAppendingToAValueLeavesTheNextAlone(t *testing.T) {
+	in := unhex(t, "970101980102")
+	o, rest, err := Next(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = append(o.Value, 0xEE)
+	if !bytes.Equal(rest, []byte{0x98, 0x01, 0x02}) {
+		t.Errorf("rest %X after an append to the value", rest)
+	}
+}
+
 // nested is n objects 70, each in the other, around an empty one.
 func nested(n int) []byte {
 	var in []byte
