@@ -112,6 +112,24 @@ func TestNoSequenceBlocksACard(t *testing.T) {
 	}
 }
 
+// TestNoProgramsTogetherBlockACard is P1 for the worst case: a card that is not
+// paired and does not tell its tries, and program after program with wrong PINs.
+func TestNoProgramsTogetherBlockACard(t *testing.T) {
+	for _, b := range []emulator.Behaviour{{Tries: "none"}, {Tries: "none", WrongTries: "6300"}, {Tries: "both"}} {
+		d := newDesk(t, false, emulator.Options{Behaviour: &b})
+		for _, pin := range []string{"99999999", "88888888", "77777777", "66666666", "12345678"} {
+			m := New(d.holder, d, Options{Now: d.now})
+			h, err := m.OpenSession(0, CKF_SERIAL_SESSION)
+			must(t, err)
+			_ = m.Login(h, CKU_USER, digits(pin))
+			m.Close()
+		}
+		if d.tries() != 1 {
+			t.Errorf("%+v: %d tries left, want 1", b.Tries, d.tries())
+		}
+	}
+}
+
 // sequences is the size of TestNoSequenceBlocksACard.
 const sequences = 70
 

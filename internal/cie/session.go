@@ -334,6 +334,8 @@ func (s *session) tries(code applet.Code) (int, error) {
 		return 0, err
 	case code == applet.CodePIN && s.paired:
 		return s.record.Tries, nil
+	case code == applet.CodePIN && s.h.Pairings != nil:
+		return s.h.Pairings.SeenTries(s.pan()), nil
 	}
 	return -1, nil
 }
@@ -368,26 +370,39 @@ func (s *session) verifyPIN(code *secret.Buffer) (pin applet.PIN, err error) {
 // half no longer fits.
 func (s *session) remember(before int, usedHalf bool, err error) {
 	if !s.paired {
+		if s.h.Pairings != nil && s.record.TriesFrom == applet.TriesNowhere {
+			if before < 0 {
+				before = applet.CodePIN.MaxTries()
+			}
+			_ = s.h.Pairings.KeepTries(s.pan(), triesAfter(before, err))
+		}
 		return
 	}
 	old := s.record
-	var wrong *applet.WrongCodeError
-	switch {
-	case err == nil:
-		s.record.Tries = applet.CodePIN.MaxTries()
-	case errors.Is(err, applet.ErrPINBlocked):
-		s.record.Tries = 0
-	case errors.As(err, &wrong) && wrong.Tries >= 0:
-		s.record.Tries = wrong.Tries
-	case before > 0: // the answer is not known: assume the worse
-		s.record.Tries = before - 1
-	}
+	s.record.Tries = triesAfter(before, err)
 	if usedHalf && answered(err) {
 		s.record.Suspect = true
 	}
 	if old.Tries != s.record.Tries || old.Suspect != s.record.Suspect || old.TriesFrom != s.record.TriesFrom {
 		s.save()
 	}
+}
+
+// triesAfter are the tries left after a VERIFY, of those before it.
+func triesAfter(before int, err error) int {
+	var wrong *applet.WrongCodeError
+	switch {
+	case err == nil:
+		return applet.CodePIN.MaxTries()
+	case errors.Is(err, applet.ErrPINBlocked):
+		return 0
+	case errors.As(err, &wrong) && wrong.Tries >= 0:
+		return wrong.Tries
+	}
+	if before > 0 { // the answer is not known: assume the worse
+		return before - 1
+	}
+	return before
 }
 
 // save writes the changed facts of the record. What cannot be written is not

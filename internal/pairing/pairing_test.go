@@ -609,3 +609,40 @@ func FuzzRecord(f *testing.F) {
 		}
 	})
 }
+
+func TestTriesOfACardThatIsNotPaired(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), "pairings"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pan, other := applet.PAN{1}, applet.PAN{2}
+	if n := s.SeenTries(pan); n != -1 {
+		t.Errorf("SeenTries = %d before anything was kept", n)
+	}
+	for _, n := range []int{2, 1, 0} {
+		if err := s.KeepTries(pan, n); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.SeenTries(pan); got != n {
+			t.Errorf("SeenTries = %d, want %d", got, n)
+		}
+	}
+	if n := s.SeenTries(other); n != -1 {
+		t.Errorf("SeenTries of another card = %d", n)
+	}
+	if err := s.KeepTries(pan, 3); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.SeenTries(pan); n != -1 {
+		t.Errorf("SeenTries = %d after a good PIN", n)
+	}
+	if err := s.KeepTries(pan, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Forget(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(s.Folder()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder stays: %v", err)
+	}
+}

@@ -31,6 +31,7 @@ const (
 	lockFile      = "store.lock"
 	recordSuffix  = ".card"
 	journalSuffix = ".pending"
+	triesSuffix   = ".tries"
 	newSuffix     = ".new"
 )
 
@@ -141,6 +142,7 @@ func (s *Store) Delete(pan applet.PAN) error {
 			return err
 		}
 		_ = s.files.Remove(s.path(name + journalSuffix))
+		_ = s.files.Remove(s.path(name + triesSuffix))
 		return s.files.SyncFolder(s.folder)
 	}))
 }
@@ -203,7 +205,7 @@ func (s *Store) removeFolder() error {
 	return s.files.Remove(s.folder)
 }
 
-// names lists the records and journals, and what a save may have left of them.
+// names lists the records, journals and notes of tries, and what a save may have left of them.
 func (s *Store) names() ([]string, error) {
 	entries, err := os.ReadDir(s.folder)
 	var all []string
@@ -218,7 +220,7 @@ func (s *Store) names() ([]string, error) {
 // ours says whether an entry of the folder is a file that the store writes.
 func ours(e fs.DirEntry) bool {
 	name := strings.TrimSuffix(e.Name(), newSuffix)
-	return e.Type().IsRegular() && (name == keyFile || name == lockFile || isID(name, recordSuffix) || isID(name, journalSuffix))
+	return e.Type().IsRegular() && (name == keyFile || name == lockFile || isID(name, recordSuffix) || isID(name, journalSuffix) || isID(name, triesSuffix))
 }
 
 // isID says whether a name is what id makes, and suffix.
