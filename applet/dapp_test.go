@@ -48,6 +48,9 @@ func TestF59EachBitOfTheChipsProof(t *testing.T) {
 	if err := d.checkChip(key, append(bytes.Clone(answer), 0), challenge); !errors.Is(err, ErrDeviceKey) {
 		t.Errorf("one byte more: %v", err)
 	}
+	if err := d.checkChip(key, slices.Insert(bytes.Clone(answer), 8, 0), challenge); !errors.Is(err, ErrDeviceKey) {
+		t.Errorf("a zero before the signature: %v", err)
+	}
 }
 
 // TestTheProofIsForThisSession: each value under the digest is held to (cie-chip
