@@ -140,7 +140,7 @@ func deriveKeys(y, x *big.Int, gr group) *secret.Buffer {
 			h.Write(z.Bytes())
 			h.Sum(digest.Bytes()[:0])
 			h.Reset()
-			copy(keys.Bytes()[i*keyLength:], digest.Bytes()[:keyLength])
+			secret.Copy(keys.Bytes()[i*keyLength:], digest.Bytes()[:keyLength])
 		}
 	})
 	return keys

@@ -45,9 +45,9 @@ type channel struct {
 func newChannel(keys *secret.Buffer, ssc uint64) (*channel, error) {
 	defer keys.Wipe()
 	k := secret.New(3*block + keyLength)
-	copy(k.Bytes(), keys.Bytes()[:keyLength])
-	copy(k.Bytes()[keyLength:], keys.Bytes()[:block])
-	copy(k.Bytes()[3*block:], keys.Bytes()[keyLength:])
+	secret.Copy(k.Bytes(), keys.Bytes()[:keyLength])
+	secret.Copy(k.Bytes()[keyLength:], keys.Bytes()[:block])
+	secret.Copy(k.Bytes()[3*block:], keys.Bytes()[keyLength:])
 	enc, mac := k.Bytes()[:3*block], k.Bytes()[3*block:]
 	ch := &channel{keys: k, ssc: ssc, scratch: secret.New(protectedPiece + block)}
 	var errs [3]error
@@ -102,7 +102,7 @@ func (ch *channel) appendCryptogram(body []byte, command apdu.Command) []byte {
 	text := page[:(len(command.Data)/block+1)*block]
 	encrypter := cipher.NewCBCEncrypter(ch.cipher, make([]byte, block))
 	secret.Do(func() {
-		n := copy(text, command.Data)
+		n := secret.Copy(text, command.Data)
 		text[n] = 0x80
 		clear(text[n+1:])
 		encrypter.CryptBlocks(text, text)

@@ -61,7 +61,7 @@ func parseCode(digits []byte) (*secret.Buffer, error) {
 		return nil, ErrCodeForm
 	}
 	buffer := secret.New(CodeLength)
-	copy(buffer.Bytes(), digits)
+	secret.Copy(buffer.Bytes(), digits)
 	return buffer, nil
 }
 

@@ -39,7 +39,7 @@ func (c *Card) verify(code Code, digits *secret.Buffer) error {
 func (c *Card) ChangePIN(current, next PIN) error {
 	both := secret.New(2 * CodeLength)
 	defer both.Wipe()
-	copy(both.Bytes()[copy(both.Bytes(), current.Digits()):], next.Digits())
+	secret.Copy(both.Bytes()[secret.Copy(both.Bytes(), current.Digits()):], next.Digits())
 	if len(current.Digits()) != CodeLength || len(next.Digits()) != CodeLength {
 		return at(StepChangePIN, ErrCodeForm)
 	}

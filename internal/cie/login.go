@@ -159,7 +159,7 @@ func (l *Login) prove(s *session, code *secret.Buffer) error {
 	if l.pin == nil {
 		l.pin = secret.New(applet.CodeLength)
 	}
-	copy(l.pin.Bytes(), pin.Digits())
+	secret.Copy(l.pin.Bytes(), pin.Digits())
 	return nil
 }
 

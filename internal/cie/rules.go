@@ -1,7 +1,6 @@
 package cie
 
 import (
-	"bytes"
 	"crypto/x509"
 	"time"
 
@@ -36,7 +35,7 @@ func CheckNewPIN(next, current *secret.Buffer) error {
 		return &WeakPINError{RuleAllEqual}
 	case run(digits, 1), run(digits, 9):
 		return &WeakPINError{RuleRun}
-	case bytes.Equal(digits, current.Bytes()):
+	case secret.Equal(digits, current.Bytes()):
 		return &WeakPINError{RuleSame}
 	}
 	return nil
@@ -55,11 +54,13 @@ func run(digits []byte, step byte) bool {
 // checkPersonal looks at a new PIN by what is known of holder and card.
 func checkPersonal(next applet.PIN, current applet.PIN, pan applet.PAN, holder *x509.Certificate) error {
 	digits := next.Digits()
-	if bytes.Equal(digits, current.Digits()) {
+	if secret.Equal(digits, current.Digits()) {
 		return &WeakPINError{RuleSame}
 	}
-	if bytes.Contains([]byte(pan.String()), digits) {
-		return &WeakPINError{RuleCardNumber}
+	for number := []byte(pan.String()); len(number) >= len(digits); number = number[1:] {
+		if secret.Equal(digits, number[:len(digits)]) {
+			return &WeakPINError{RuleCardNumber}
+		}
 	}
 	if holder == nil {
 		return nil
@@ -69,7 +70,7 @@ func checkPersonal(next applet.PIN, current applet.PIN, pan applet.PAN, holder *
 		return nil
 	}
 	for _, layout := range []string{"02012006", "20060102", "01022006", "20060201"} {
-		if bytes.Equal(digits, born.AppendFormat(nil, layout)) {
+		if secret.Equal(digits, born.AppendFormat(nil, layout)) {
 			return &WeakPINError{RuleBirthDate}
 		}
 	}

@@ -437,7 +437,7 @@ func (s *session) wholePIN(code *secret.Buffer) (applet.PIN, error) {
 	defer half.Wipe()
 	whole := secret.New(applet.CodeLength)
 	defer whole.Wipe()
-	copy(whole.Bytes()[copy(whole.Bytes(), half.Bytes()):], code.Bytes())
+	secret.Copy(whole.Bytes()[secret.Copy(whole.Bytes(), half.Bytes()):], code.Bytes())
 	return applet.ParsePIN(whole.Bytes())
 }
 

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -153,7 +152,7 @@ func (a *App) askNewPIN() (*secret.Buffer, error) {
 		return nil, err
 	}
 	defer second.Wipe()
-	if !bytes.Equal(first.Bytes(), second.Bytes()) {
+	if !secret.Equal(first.Bytes(), second.Bytes()) {
 		first.Wipe()
 		return nil, cie.ErrNewPINRepeat
 	}

@@ -4,7 +4,7 @@
 package secret
 
 import (
-	"crypto/sha256"
+	"crypto/subtle"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -31,8 +31,7 @@ func New(n int) *Buffer {
 // Take copies from into a new Buffer and clears from.
 func Take(from []byte) *Buffer {
 	b := New(max(len(from), 1))
-	copy(b.Bytes(), from)
-	b.Truncate(len(from))
+	b.Truncate(Copy(b.Bytes(), from))
 	clear(from)
 	return b
 }
@@ -60,8 +59,7 @@ func (b *Buffer) Truncate(n int) {
 // Clone returns a copy that is wiped by itself.
 func (b *Buffer) Clone() *Buffer {
 	c := New(max(b.Len(), 1))
-	copy(c.Bytes(), b.Bytes())
-	c.Truncate(b.Len())
+	c.Truncate(Copy(c.Bytes(), b.Bytes()))
 	return c
 }
 
@@ -72,6 +70,21 @@ func (b *Buffer) Wipe() {
 		*b.memory() = nil
 	}
 }
+
+// Copy copies as copy does, a byte at a time. The built-in one moves eight and more
+// bytes in a register, where they stay until a signal saves it to memory.
+//
+//go:noinline
+func Copy(to, from []byte) int {
+	n := min(len(to), len(from))
+	for i := range n {
+		to[i] = from[i]
+	}
+	return n
+}
+
+// Equal compares as bytes.Equal does, a byte at a time and always all of them.
+func Equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 
 // Format prints "[secret]".
 func (*Buffer) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[secret]")) }
@@ -91,7 +104,7 @@ func Do(f func()) {
 	undisturbed(func() {
 		clearStack()
 		f()
-		clearRegisters()
+		forgetRegisters()
 		clearStack()
 	})
 }
@@ -103,20 +116,6 @@ func clearStack() {
 	var frame [16 << 10]byte
 	clear(frame[:])
 	runtime.KeepAlive(&frame)
-}
-
-// clearRegisters does with zeros what a computation on a secret does: it digests
-// and copies them, through the same registers.
-//
-//go:noinline
-func clearRegisters() {
-	var zeros, copied [256]byte
-	for range 2 {
-		sum := sha256.Sum256(zeros[:])
-		copy(copied[:], sum[:])
-		copy(copied[:], zeros[:])
-	}
-	runtime.KeepAlive(&copied)
 }
 
 // NoDumps keeps the whole process out of core dumps, for programs that handle
