@@ -3,6 +3,7 @@
 package pairing
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -64,13 +65,10 @@ func safeFolder(path string) error {
 	return safe(f, true)
 }
 
-// patienceForLock is how long another process may hold the store.
-const patienceForLock = 5 * time.Second
-
-// lock takes the lock of the store. The system gives it back when the process
-// ends, however it ends.
-func lock(path string) (unlock func(), err error) {
-	for deadline := time.Now().Add(patienceForLock); ; time.Sleep(time.Millisecond) {
+// lock takes the lock of the store, which another process may keep that long. The
+// system gives it back when the process ends, however it ends.
+func lock(path string, patience time.Duration) (unlock func(), err error) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		f, err := openLock(path)
 		if err != nil {
 			return nil, err
@@ -81,7 +79,7 @@ func lock(path string) (unlock func(), err error) {
 		}
 		_ = f.Close()
 		if err != nil && !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(deadline) {
-			return nil, fmt.Errorf("lock of the pairings: %w", err)
+			return nil, fmt.Errorf("lock of the pairings: %w", cmp.Or[error](err, unix.EWOULDBLOCK))
 		}
 	}
 }

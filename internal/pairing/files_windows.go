@@ -30,15 +30,15 @@ func safeFolder(path string) error {
 	return err
 }
 
-// lock takes the lock of the store. The system gives it back when the process
-// ends, however it ends.
-func lock(path string) (unlock func(), err error) {
+// lock takes the lock of the store, which another process may keep that long. The
+// system gives it back when the process ends, however it ends.
+func lock(path string, patience time.Duration) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		err = windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, new(windows.Overlapped))
 		if err == nil {
 			return func() { _ = f.Close() }, nil

@@ -3,10 +3,10 @@ package pairing
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"reflect"
 
 	"github.com/softwarecie/cie/internal/secret"
 )
@@ -36,11 +36,17 @@ func (s *Store) Seal(r *Record, signature []byte, half []byte) error {
 		return err
 	}
 	defer clear(share)
-	aead, err := halfSealer(*r, signature, share)
+	nonce := make([]byte, nonceSize)
+	if _, err := rand.Read(nonce); err != nil {
+		return err
+	}
+	err = withHalfKey(*r, signature, share, func(aead cipher.AEAD) error {
+		r.Half = aead.Seal(nonce, nonce, half, r.PAN[:])
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	secret.Do(func() { r.Half = aead.Seal(nil, nil, half, r.PAN[:]) })
 	r.InKeyring, r.Suspect = share != nil, false
 	return nil
 }
@@ -50,7 +56,7 @@ func (s *Store) Seal(r *Record, signature []byte, half []byte) error {
 // ErrKeyring if the keyring does not answer. None of them says anything about a
 // PIN, and none costs a try.
 func (s *Store) Unseal(r Record, signature []byte) (*secret.Buffer, error) {
-	if len(r.Half) == 0 {
+	if len(r.Half) <= nonceSize {
 		return nil, ErrStale
 	}
 	var share []byte
@@ -64,34 +70,78 @@ func (s *Store) Unseal(r Record, signature []byte) (*secret.Buffer, error) {
 		}
 		defer clear(share)
 	}
-	aead, err := halfSealer(r, signature, share)
-	if err != nil {
-		return nil, err
-	}
 	half := secret.New(HalfLength)
-	var open []byte
-	secret.Do(func() { open, err = aead.Open(half.Bytes()[:0], nil, r.Half, r.PAN[:]) })
-	if err != nil || len(open) != HalfLength {
+	err := withHalfKey(r, signature, share, func(aead cipher.AEAD) error {
+		opened, err := aead.Open(half.Bytes()[:0], r.Half[:nonceSize], r.Half[nonceSize:], r.PAN[:])
+		if err != nil || len(opened) != HalfLength {
+			return ErrStale
+		}
+		return nil
+	})
+	if err != nil {
 		half.Wipe()
-		return nil, ErrStale
+		return nil, err
 	}
 	return half, nil
 }
 
-// halfSealer is AES-256-GCM under HKDF-SHA-256(signature ‖ share, salt).
-func halfSealer(r Record, signature, share []byte) (cipher.AEAD, error) {
-	material := secret.New(len(signature) + len(share) + 1)
+// nonceSize is that of AES-GCM (NIST SP 800-38D §5.2.1.1: 96 bits recommended).
+const nonceSize = 12
+
+// withHalfKey calls f with AES-256-GCM under HKDF-SHA-256(signature ‖ share,
+// salt) and leaves no copy of that key behind.
+func withHalfKey(r Record, signature, share []byte, f func(cipher.AEAD) error) (err error) {
+	secret.Do(func() { err = halfKey(r, signature, share, f) })
+	return err
+}
+
+func halfKey(r Record, signature, share []byte, f func(cipher.AEAD) error) error {
+	material := secret.New(max(len(signature)+len(share), 1))
 	defer material.Wipe()
-	n := copy(material.Bytes(), signature)
-	material.Truncate(n + copy(material.Bytes()[n:], share))
-	key, err := hkdf.Key(sha256.New, material.Bytes(), r.Salt, "first half of the PIN 1 "+r.PAN.String(), keySize)
+	n := secret.Copy(material.Bytes(), signature)
+	material.Truncate(n + secret.Copy(material.Bytes()[n:], share))
+	key := derive(material, r.Salt, "first half of the PIN 1 "+r.PAN.String())
+	defer key.Wipe()
+	b, err := aes.NewCipher(key.Bytes())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer clear(key)
-	b, err := aes.NewCipher(key)
+	defer forget(b)
+	aead, err := cipher.NewGCM(b)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return cipher.NewGCMWithRandomNonce(b)
+	defer forget(aead)
+	return f(aead)
+}
+
+// forget zeroes what a pointer in v points to: crypto/aes and crypto/cipher keep
+// the key in objects of their own and have no method to clear them.
+func forget(v any) { reflect.ValueOf(v).Elem().SetZero() }
+
+// derive is HKDF-SHA-256 (RFC 5869 §2) with one block of output. crypto/hkdf and
+// crypto/hmac leave keys on the heap.
+func derive(material *secret.Buffer, salt []byte, info string) *secret.Buffer {
+	extracted := mac(salt, material.Bytes())
+	defer extracted.Wipe()
+	return mac(extracted.Bytes(), append([]byte(info), 1))
+}
+
+// mac is HMAC-SHA-256 (RFC 2104 §2) with a key of at most a block, 64 bytes.
+func mac(key, text []byte) *secret.Buffer {
+	work := secret.New(sha256.BlockSize + max(len(text), sha256.Size))
+	defer work.Wipe()
+	hash := func(pad byte, text []byte) [sha256.Size]byte {
+		block := work.Bytes()[:sha256.BlockSize]
+		clear(block)
+		copy(block, key)
+		for i := range block {
+			block[i] ^= pad
+		}
+		return sha256.Sum256(work.Bytes()[:sha256.BlockSize+copy(work.Bytes()[sha256.BlockSize:], text)])
+	}
+	inner := hash(0x36, text)
+	outer := hash(0x5C, inner[:])
+	clear(inner[:])
+	return secret.Take(outer[:])
 }

@@ -501,7 +501,7 @@ func TestF70TwoProcesses(t *testing.T) {
 func TestF71LockOfDeadProcess(t *testing.T) {
 	s := aStore(t)
 	must(t, s.Put(aRecord(t, numberA)))
-	unlock, err := lock(filepath.Join(s.Folder(), lockFile))
+	unlock, err := lock(filepath.Join(s.Folder(), lockFile), patienceForLock)
 	must(t, err)
 	time.AfterFunc(200*time.Millisecond, unlock) // as the system does when its process ends
 	if err := s.Put(aRecord(t, numberB)); err != nil {

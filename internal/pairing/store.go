@@ -48,11 +48,16 @@ const (
 	maxFile    = 1 << 20
 )
 
+// patienceForLock is how long another process may keep the store: it does so for
+// milliseconds, unless its disk is far away.
+const patienceForLock = 5 * time.Second
+
 // A Store is a folder of records. Several processes may use one at a time.
 type Store struct {
-	folder  string
-	files   files
-	keyring keyring // nil: not used
+	folder   string
+	files    files
+	keyring  keyring       // nil: not used
+	patience time.Duration // with another process that changes the store
 }
 
 // An Option changes a Store.
@@ -64,7 +69,7 @@ func Open(folder string, options ...Option) (*Store, error) {
 	if !filepath.IsAbs(folder) {
 		return nil, fmt.Errorf("%w: %q is not an absolute path", ErrNoHome, folder)
 	}
-	s := &Store{folder: filepath.Clean(folder), files: osFiles{}}
+	s := &Store{folder: filepath.Clean(folder), files: osFiles{}, patience: patienceForLock}
 	for _, o := range options {
 		o(s)
 	}
@@ -154,7 +159,9 @@ func (s *Store) Delete(pan applet.PAN) error {
 func (s *Store) Forget() error {
 	var errs []error
 	if s.keyring != nil {
-		errs = append(errs, s.keyring.DeleteAll(service))
+		if err := s.keyring.DeleteAll(service); err != nil {
+			errs = append(errs, fmt.Errorf("%w: %w", ErrKeyring, err))
+		}
 	}
 	err := s.files.CheckFolder(s.folder)
 	if err == nil {
@@ -188,21 +195,25 @@ func (s *Store) empty() error {
 	return errors.Join(errs...)
 }
 
-// removeFolder removes the folder if nothing is in it.
+// removeFolder removes the folder if nothing is in it. Of our files there is then
+// only what another process has begun anew: that stays.
 func (s *Store) removeFolder() error {
-	rest, err := os.ReadDir(s.folder)
-	if err != nil {
-		return err
-	}
-	for _, e := range rest {
-		if !ours(e) { // of ours there is only what another process has begun anew
-			return &fs.PathError{Op: "forget", Path: s.path(e.Name()), Err: errors.New("left in place, it is not ours")}
+	var err error
+	for range 3 {
+		if err = s.files.Remove(s.folder); err == nil || errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		rest, _ := os.ReadDir(s.folder)
+		for _, e := range rest {
+			if !ours(e) {
+				return &fs.PathError{Op: "forget", Path: s.path(e.Name()), Err: errors.New("left in place, it is not ours")}
+			}
+		}
+		if len(rest) > 0 {
+			return nil
 		}
 	}
-	if len(rest) > 0 {
-		return nil
-	}
-	return s.files.Remove(s.folder)
+	return err
 }
 
 // names lists the records, journals and notes of tries, and what a save may have left of them.
@@ -366,7 +377,7 @@ func (s *Store) newKey() ([]byte, error) {
 
 // exclusively runs f while no other process changes the store.
 func (s *Store) exclusively(f func() error) error {
-	unlock, err := lock(s.path(lockFile))
+	unlock, err := lock(s.path(lockFile), s.patience)
 	if err != nil {
 		return err
 	}
@@ -393,25 +404,28 @@ func (s *Store) locked(f func(key []byte) error) error {
 // prepared runs f as locked does, and makes folder and key where they are missing.
 func (s *Store) prepared(f func(key []byte) error) error {
 	var err error
-	for range 3 { // another process may remove the folder meanwhile
-		if err := s.files.MakeFolder(s.folder); err != nil {
-			return err
+	for range 5 { // another process may forget everything meanwhile
+		if err = s.files.MakeFolder(s.folder); err == nil {
+			err = s.exclusively(func() error { return s.withKey(f) })
 		}
-		err = s.exclusively(func() error {
-			key, err := s.key()
-			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) {
-				key, err = s.newKey()
-			}
-			if err != nil {
-				return err
-			}
-			return f(key)
-		})
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
 	}
 	return err
+}
+
+// withKey runs f with the key of the store, made if it is missing or damaged. The
+// lock is held.
+func (s *Store) withKey(f func(key []byte) error) error {
+	key, err := s.key()
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) {
+		key, err = s.newKey()
+	}
+	if err != nil {
+		return err
+	}
+	return f(key)
 }
 
 // sweep removes what a crashed save has left. The lock is held.
