@@ -2,7 +2,7 @@
 # integration.sh
 #
 # Runs the tests with the build tag "integration", which go through pcscd, the
-# virtual reader and other programs, then the story of scripts/story.sh. Tests
+# virtual reader and other programs, one package at a time, then the story of scripts/story.sh. Tests
 # without the tag are not run again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,5 +11,5 @@ mapfile -t files < <(grep -rl --include='*_test.go' '^//go:build integration' .)
 mapfile -t packages < <(dirname "${files[@]}" | sort -u)
 names=$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' "${files[@]}" | grep -vx TestMain | sort -u | paste -sd '|')
 
-go test -tags integration -run "^($names)\$" "${packages[@]}"
+go test -tags integration -p 1 -timeout 20m -run "^($names)\$" "${packages[@]}"
 internal/rig/private-pcscd.sh scripts/story.sh emulated

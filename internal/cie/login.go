@@ -47,8 +47,10 @@ type live struct {
 // A job is one signature.
 type job struct {
 	data   []byte
-	result chan<- signed
+	result chan signed
 }
+
+func newJob(data []byte) job { return job{data, make(chan signed, 1)} }
 
 type signed struct {
 	signature []byte
@@ -98,8 +100,9 @@ func (l *Login) stop() {
 	}
 }
 
-// start opens the card, proves the code, and leaves the transaction open.
-func (l *Login) start(ctx context.Context, code *secret.Buffer) error {
+// start opens the card, proves the code, does the jobs, and leaves the transaction
+// open.
+func (l *Login) start(ctx context.Context, code *secret.Buffer, jobs ...job) error {
 	open, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	v := &live{jobs: make(chan job), ended: make(chan struct{}), end: cancel}
 	ready := make(chan error, 1)
@@ -111,6 +114,11 @@ func (l *Login) start(ctx context.Context, code *secret.Buffer) error {
 				return err
 			}
 			ready <- nil
+			for _, j := range jobs {
+				if !j.do(s) {
+					return nil
+				}
+			}
 			v.linger(open, l.h.Linger, s)
 			return nil
 		})
@@ -178,6 +186,14 @@ func (s *session) pairAtLogin(pin applet.PIN) error {
 	return nil
 }
 
+// do makes the signature, and says whether the card can be used on.
+func (j job) do(s *session) bool {
+	s.h.step(StepSign)
+	signature, err := s.card.Sign(j.data)
+	j.result <- signed{signature, err}
+	return err == nil
+}
+
 // linger signs what comes, until nothing has come for that long.
 func (v *live) linger(ctx context.Context, patience time.Duration, s *session) {
 	timer := time.NewTimer(patience)
@@ -185,10 +201,7 @@ func (v *live) linger(ctx context.Context, patience time.Duration, s *session) {
 	for {
 		select {
 		case j := <-v.jobs:
-			s.h.step(StepSign)
-			signature, err := s.card.Sign(j.data)
-			j.result <- signed{signature, err}
-			if err != nil {
+			if !j.do(s) {
 				return
 			}
 			timer.Reset(patience)
@@ -211,26 +224,15 @@ func (l *Login) Sign(ctx context.Context, digestInfo []byte) ([]byte, error) {
 	if l.pin.Len() == 0 {
 		return nil, ErrClosed
 	}
-	fresh := false
-	for {
-		result, ok := l.submit(ctx, digestInfo)
-		switch {
-		case ok && !fresh && used(result.err):
-			// A card that signs once for each VERIFY: begin anew.
-		case ok && result.err == nil:
-			return result.signature, l.check(digestInfo, result.signature)
-		case ok:
-			return nil, result.err
-		}
-		if fresh {
-			return nil, ErrClosed
-		}
+	result, open := l.submit(ctx, digestInfo)
+	if !open || used(result.err) {
 		l.stop()
-		if err := l.again(ctx); err != nil {
-			return nil, err
-		}
-		fresh = true
+		result = l.again(ctx, digestInfo)
 	}
+	if result.err != nil {
+		return nil, result.err
+	}
+	return result.signature, l.check(digestInfo, result.signature)
 }
 
 // submit gives a job to the open transaction, if it is still open.
@@ -238,39 +240,46 @@ func (l *Login) submit(ctx context.Context, data []byte) (signed, bool) {
 	if l.live == nil {
 		return signed{}, false
 	}
-	result := make(chan signed, 1)
+	j := newJob(data)
 	select {
-	case l.live.jobs <- job{data, result}:
+	case l.live.jobs <- j:
+		return l.await(ctx, j), true
 	case <-l.live.ended:
 		return signed{}, false
 	case <-ctx.Done():
 		return signed{err: ctx.Err()}, true
 	}
+}
+
+// await waits for a job that the open transaction has taken.
+func (l *Login) await(ctx context.Context, j job) signed {
 	select {
-	case r := <-result:
-		return r, true
+	case r := <-j.result:
+		return r
 	case <-ctx.Done():
 		l.live.end()
-		return signed{err: ctx.Err()}, true
+		return signed{err: ctx.Err()}
 	}
 }
 
-// used says whether the card wants the PIN again, or the transaction was spoilt
-// before the card could sign.
+// used says whether the card wants the PIN again, as one does that signs once for
+// each VERIFY, or the transaction was spoilt before the card could sign.
 func used(err error) bool {
 	var refused *apdu.StatusError
 	return errors.As(err, &refused) && refused.SW == 0x6982 || linkLost(err)
 }
 
-// again proves the kept PIN in a new transaction.
-func (l *Login) again(ctx context.Context) error {
-	code := l.pin.Clone()
+// again proves the kept PIN in a new transaction and signs there.
+func (l *Login) again(ctx context.Context, data []byte) signed {
+	code, j := l.pin.Clone(), newJob(data)
 	defer code.Wipe()
-	err := l.start(ctx, code)
-	if answered(err) {
-		l.pin.Wipe()
+	if err := l.start(ctx, code, j); err != nil {
+		if answered(err) {
+			l.pin.Wipe()
+		}
+		return signed{err: err}
 	}
-	return err
+	return l.await(ctx, j)
 }
 
 // check verifies what the card gives back: a wrong signature could betray a key.
