@@ -2,8 +2,8 @@
 # integration.sh
 #
 # Runs the tests with the build tag "integration", which go through pcscd, the
-# virtual reader and other programs, one package at a time, then the story of scripts/story.sh. Tests
-# without the tag are not run again.
+# virtual reader and other programs, one package at a time, then the story of
+# scripts/story.sh. Tests without the tag are not run again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
