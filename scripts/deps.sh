@@ -39,6 +39,9 @@ needs_test() {
 	needs_run
 	command_of opensc-tool opensc
 	command_of shellcheck shellcheck
+	command_of desktop-file-validate desktop-file-utils
+	command_of appstreamcli appstream
+	command_of rsvg-convert librsvg2-bin
 	command_of p11-kit p11-kit
 	command_of p11tool gnutls-bin
 	command_of certutil libnss3-tools

@@ -94,6 +94,12 @@ var rules = []rule{
 		folder: "internal/rig", modules: system, why: "for tests, and not part of any program",
 	},
 	{
+		folder: "internal/icon", why: "two drawings",
+	},
+	{
+		folder: "installer/", why: "holds tests only",
+	},
+	{
 		folder: "internal/memscan", modules: system, why: "for tests, and not part of any program",
 	},
 	{
@@ -133,7 +139,7 @@ var rules = []rule{
 		folder: "gui",
 		may: []string{
 			"internal/cie", "internal/ades", "internal/doctor", "internal/browser", "internal/i18n", "internal/pairing",
-			"internal/secret", "internal/settings",
+			"internal/secret", "internal/settings", "internal/icon", "internal/guide", "internal/trust",
 		},
 		modules: anything,
 		why:     "screens see the card through the holder's operations only",
