@@ -37,8 +37,29 @@ type Settings struct {
 		Slots int      `toml:"slots"` // places for a card that programs see, 1 to 8
 		Idle  Duration `toml:"idle"`  // without a signature, after which the PIN is asked for again
 	} `toml:"module"`
+	Window struct {
+		Theme    string `toml:"theme"`     // one of Themes
+		TextSize int    `toml:"text-size"` // percent, 100 to 200
+		Tray     bool   `toml:"tray"`      // an icon in the panel while the window is closed
+	} `toml:"window"`
+	Log struct {
+		Level string `toml:"level"` // one of LogLevels
+	} `toml:"log"`
+	Proxy struct {
+		Mode string `toml:"mode"` // one of ProxyModes
+		URL  string `toml:"url"`  // of a manual one: http, https or socks5, without a password
+	} `toml:"proxy"`
 	Language string `toml:"language"` // "": by locale
 }
+
+// Themes are those of the window; the first follows the desktop.
+func Themes() []string { return []string{"system", "light", "dark", "contrast"} }
+
+// LogLevels are how much is written to the log, the least first.
+func LogLevels() []string { return []string{"off", "error", "warn", "info", "debug"} }
+
+// ProxyModes are the ways to the network; the first is the system's.
+func ProxyModes() []string { return []string{"system", "none", "manual"} }
 
 // A Duration is written as in "1.5s".
 type Duration struct{ time.Duration }
@@ -48,6 +69,9 @@ func (d *Duration) UnmarshalText(text []byte) (err error) {
 	d.Duration, err = time.ParseDuration(string(text))
 	return err
 }
+
+// MarshalText writes a duration.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // ErrSettings reports settings that cannot be read.
 var ErrSettings = errors.New("settings")
@@ -63,6 +87,8 @@ func Default() Settings {
 	s.PIN.Linger.Duration = cie.DefaultLinger
 	s.Module.Slots = 2
 	s.Module.Idle.Duration = 10 * time.Minute
+	s.Window.Theme, s.Window.TextSize, s.Window.Tray = "system", 100, true
+	s.Log.Level, s.Proxy.Mode = "warn", "system"
 	return s
 }
 
@@ -90,15 +116,24 @@ func Load(path string) (Settings, error) {
 	if err != nil {
 		return s, fmt.Errorf("%w: %w", ErrSettings, err)
 	}
-	meta, err := toml.NewDecoder(bytes.NewReader(content)).Decode(&s)
-	if err != nil {
+	if s, err = parse(content); err != nil {
 		return Default(), fmt.Errorf("%w: %s: %w", ErrSettings, path, err)
-	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return Default(), fmt.Errorf("%w: %s: unknown setting %s", ErrSettings, path, unknown[0])
 	}
 	s.resolve(filepath.Dir(path))
 	return s, nil
+}
+
+// parse reads the text of a settings file.
+func parse(content []byte) (Settings, error) {
+	s := Default()
+	meta, err := toml.NewDecoder(bytes.NewReader(content)).Decode(&s)
+	if err != nil {
+		return s, err
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return s, fmt.Errorf("unknown setting %s", unknown[0])
+	}
+	return s, s.check()
 }
 
 func read(path string) ([]byte, error) {
