@@ -45,6 +45,12 @@ needs_test() {
 	command_of p11-kit p11-kit
 	command_of p11tool gnutls-bin
 	command_of certutil libnss3-tools
+	command_of curl curl
+	command_of java default-jre-headless
+	command_of sshd openssh-server
+	command_of openvpn openvpn
+	command_of wine wine
+	command_of x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64
 	command_of ssh-add openssh-client
 	file_of '/usr/lib/*/engines-3/pkcs11.so' libengine-pkcs11-openssl
 }

@@ -29,8 +29,8 @@ func main() {
 		options.FirstHandle = firstHandle
 		return pkcs11module.New(holder, client, options)
 	}
-	in := &ending{os.Stdin}
-	if err := serve(in, os.Stdin, start, log); err != nil {
+	in, out := ends()
+	if err := serve(&ending{in}, out, start, log); err != nil {
 		os.Exit(1)
 	}
 }

@@ -19,8 +19,8 @@ case $compiler in
 	headers=$(mktemp -d)
 	trap 'rm -rf "$headers"' EXIT
 	cp -r /usr/include/p11-kit-1/p11-kit "$headers" # without the rest of the system's headers
-	set -- "$@" -shared -static-libgcc -I "$headers" -o "$out" "$folder"/cie-pkcs11.c "$folder"/link.c "$folder"/message.c \
-		"$folder"/system_windows.c "$folder"/exports.def
+	set -- "$@" -shared -static -I "$headers" -o "$out" "$folder"/cie-pkcs11.c "$folder"/link.c "$folder"/message.c \
+		"$folder"/system_windows.c
 	;;
 *)
 	# shellcheck disable=SC2046 # several options

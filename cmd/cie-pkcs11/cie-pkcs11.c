@@ -783,8 +783,8 @@ static CK_RV no_message(CK_SESSION_HANDLE session) { return refuse(session, true
 
 #define FIVE(f) f, f, f, f, f
 
-EXPORT CK_RV C_GetInterfaceList(struct interface *list, CK_ULONG *count);
-EXPORT CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, struct interface **out, CK_FLAGS flags);
+EXPORT CK_RV C_GetInterfaceList(struct interface_entry *list, CK_ULONG *count);
+EXPORT CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, struct interface_entry **out, CK_FLAGS flags);
 
 static CK_FUNCTION_LIST functions_2_40 = {{2, 40}, FUNCTIONS};
 
@@ -799,7 +799,7 @@ static struct functions_3_0 functions_3_0 = {
 
 #define STANDARD "PKCS 11"
 
-static struct interface interfaces[] = {
+static struct interface_entry interfaces[] = {
 	{STANDARD, &functions_3_0, 0},
 	{STANDARD, &functions_2_40, 0},
 };
@@ -814,7 +814,7 @@ EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
 	return CKR_OK;
 }
 
-EXPORT CK_RV C_GetInterfaceList(struct interface *list, CK_ULONG *count)
+EXPORT CK_RV C_GetInterfaceList(struct interface_entry *list, CK_ULONG *count)
 {
 	if (count == NULL)
 		return CKR_ARGUMENTS_BAD;
@@ -830,7 +830,7 @@ EXPORT CK_RV C_GetInterfaceList(struct interface *list, CK_ULONG *count)
 
 /* Both lists begin with their version. No interface has flags: none may be used in
    a forked child as if nothing had happened. */
-EXPORT CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, struct interface **out, CK_FLAGS flags)
+EXPORT CK_RV C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, struct interface_entry **out, CK_FLAGS flags)
 {
 	if (out == NULL || flags != 0 || (name != NULL && strcmp((const char *)name, STANDARD) != 0))
 		return CKR_ARGUMENTS_BAD;

@@ -20,7 +20,7 @@
 
 /* Under names of our own: newer headers have them too. */
 
-struct interface { /* CK_INTERFACE */
+struct interface_entry { /* CK_INTERFACE */
 	const char *name;
 	void *functions;
 	CK_FLAGS flags;
@@ -29,8 +29,8 @@ struct interface { /* CK_INTERFACE */
 /* CK_FUNCTION_LIST_3_0: the list of v2.40, then 24 functions more. */
 struct functions_3_0 {
 	CK_FUNCTION_LIST base;
-	CK_RV (*get_interface_list)(struct interface *, CK_ULONG *);
-	CK_RV (*get_interface)(CK_UTF8CHAR *, CK_VERSION *, struct interface **, CK_FLAGS);
+	CK_RV (*get_interface_list)(struct interface_entry *, CK_ULONG *);
+	CK_RV (*get_interface)(CK_UTF8CHAR *, CK_VERSION *, struct interface_entry **, CK_FLAGS);
 	CK_RV (*login_user)(CK_SESSION_HANDLE, CK_USER_TYPE, CK_UTF8CHAR *, CK_ULONG, CK_UTF8CHAR *, CK_ULONG);
 	CK_RV (*session_cancel)(CK_SESSION_HANDLE, CK_FLAGS);
 	CK_RV (*message[20])(CK_SESSION_HANDLE); /* and more arguments */
@@ -52,7 +52,7 @@ _Static_assert(sizeof(CK_TOKEN_INFO) == 208, "CK_TOKEN_INFO");
 _Static_assert(sizeof(CK_ATTRIBUTE) == 24, "CK_ATTRIBUTE");
 _Static_assert(sizeof(CK_FUNCTION_LIST) == 69 * 8, "CK_FUNCTION_LIST");
 _Static_assert(sizeof(struct functions_3_0) == 93 * 8, "CK_FUNCTION_LIST_3_0");
-_Static_assert(sizeof(struct interface) == 24, "CK_INTERFACE");
+_Static_assert(sizeof(struct interface_entry) == 24, "CK_INTERFACE");
 #endif
 
 #endif

@@ -8,10 +8,15 @@
 #include <stdint.h>
 
 #ifdef _WIN32
+#ifndef _WIN32_WINNT
+#define _WIN32_WINNT 0x0601
+#endif
 #include <windows.h>
 typedef SRWLOCK system_lock;
 typedef CONDITION_VARIABLE system_condition;
-typedef HANDLE system_channel;
+typedef struct {
+	HANDLE in, out;
+} system_channel;
 typedef HANDLE system_process;
 #else
 #include <pthread.h>
