@@ -2,7 +2,6 @@ package pkcs11module
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
@@ -30,13 +29,14 @@ const saltLength = sha256.Size
 
 func randomSalt(salt *secret.Buffer) { _, _ = rand.Read(salt.Bytes()) }
 
+// digest is SHA-256 over salt and PIN, filled up with zeros to whole blocks: of
+// less than a block the hash function would keep a copy on the heap.
 func (m *Module) digest(pin *secret.Buffer) (d digest) {
-	secret.Do(func() {
-		h := hmac.New(sha256.New, m.salt.Bytes())
-		_, _ = h.Write(pin.Bytes())
-		h.Sum(d[:0])
-		h.Reset()
-	})
+	n := saltLength + pin.Len()
+	text := secret.New(n + sha256.BlockSize - n%sha256.BlockSize)
+	defer text.Wipe()
+	secret.Copy(text.Bytes()[secret.Copy(text.Bytes(), m.salt.Bytes()):], pin.Bytes())
+	secret.Do(func() { d = sha256.Sum256(text.Bytes()) })
 	return d
 }
 

@@ -136,22 +136,6 @@ func randomCode(t *testing.T) string {
 	}
 }
 
-// around shows the memory in which something was found: whose it is can be told
-// from what lies beside it.
-func around(pid int, address uint64) string {
-	memory, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
-	if err != nil {
-		return err.Error()
-	}
-	defer memory.Close()
-	const before, size = 192, 384
-	bytes := make([]byte, size)
-	if _, err := memory.ReadAt(bytes, int64(address)-before); err != nil {
-		return err.Error()
-	}
-	return hex.Dump(bytes)
-}
-
 // TestNoSecretStaysInMemory runs each operation in a process of its own through
 // pcscd, with random codes, and looks at all its writable memory afterwards: S1,
 // for PIN, PUK and session keys.
@@ -206,7 +190,7 @@ func TestNoSecretStaysInMemory(t *testing.T) {
 			if strings.Contains(hit.Pattern, "packed") {
 				continue // four bytes: chance alone finds them in this many scans
 			}
-			t.Errorf("after %s: %+v\n%s", words[0], hit, around(child.Process.Pid, hit.Address))
+			t.Errorf("after %s: %+v\n%s", words[0], hit, memscan.Around(child.Process.Pid, hit.Address))
 		}
 	}
 	for round := range 10 {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/subtle"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -45,6 +46,22 @@ func Scan(pid int, patterns []Pattern) ([]Hit, error) {
 	defer func() { _ = unix.Munmap(s.buffer) }()
 	s.mask = bytes.Repeat([]byte{mask}, chunk)
 	return s.scan(pid)
+}
+
+// Around shows the memory in which something was found: whose it is can be told
+// from what lies beside it.
+func Around(pid int, address uint64) string {
+	memory, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+	if err != nil {
+		return err.Error()
+	}
+	defer memory.Close()
+	const before, size = 192, 384
+	around := make([]byte, size)
+	if _, err := memory.ReadAt(around, int64(address)-before); err != nil { //nolint:gosec // an address of a process
+		return err.Error()
+	}
+	return hex.Dump(around)
 }
 
 type scanner struct {

@@ -59,19 +59,24 @@ func (d *desk) scanned(pin []byte) {
 	say(pin, "in")
 	helper := childOf(t, program.Process.Pid)
 	patterns := memscan.Code("PIN", pin)[:1] // the packed form turns up by chance
-	if hits, err := memscan.Scan(program.Process.Pid, patterns); err != nil || len(hits) > 0 {
-		t.Errorf("program, logged in: %v, %v", hits, err)
-	}
-	if hits, err := memscan.Scan(helper, patterns); err != nil || len(hits) != 1 {
-		t.Errorf("helper, logged in: %v, %v, want the kept PIN alone", hits, err)
-	}
-	say([]byte{1}, "out")
-	time.Sleep(time.Second)
-	for name, pid := range map[string]int{"program": program.Process.Pid, "helper": helper} {
-		if hits, err := memscan.Scan(pid, patterns); err != nil || len(hits) > 0 {
-			t.Errorf("%s, logged out: %v, %v", name, hits, err)
+	look := func(when, name string, pid, want int) {
+		t.Helper()
+		hits, err := memscan.Scan(pid, patterns)
+		must(t, err)
+		if len(hits) == want {
+			return
+		}
+		t.Errorf("%s, %s: the PIN is in %d places, want %d", when, name, len(hits), want)
+		for _, hit := range hits {
+			t.Logf("%+v\n%s", hit, memscan.Around(pid, hit.Address))
 		}
 	}
+	look("logged in", "program", program.Process.Pid, 0)
+	look("logged in", "helper", helper, 1) // where it is kept
+	say([]byte{1}, "out")
+	time.Sleep(time.Second)
+	look("logged out", "program", program.Process.Pid, 0)
+	look("logged out", "helper", helper, 0)
 	_, err = in.Write([]byte{1})
 	must(t, err)
 }
