@@ -95,25 +95,47 @@ func (*Buffer) LogValue() slog.Value { return slog.StringValue("[secret]") }
 // MarshalText refuses: a secret is not written to JSON, XML or a settings file.
 func (*Buffer) MarshalText() ([]byte, error) { return nil, fmt.Errorf("a secret cannot be encoded") }
 
+// depth is how much stack a computation on a secret may need.
+const depth = 24 << 10
+
 // Do runs a computation on a secret, short and without waiting, and clears what it
 // leaves behind on the stack and in registers, where compilers and crypto/* have
-// copies. The stack is made large enough before: growing it after would leave the
-// copies in the old one. No signal comes between, for its handler would save the
-// registers where nobody clears them.
+// copies. Three things would carry such copies off to where nobody clears them:
+//
+//   - a signal, whose handler saves the registers: none comes meanwhile;
+//   - the stack growing, which leaves the old one behind: it is made large enough
+//     before;
+//   - the collector halving a stack of which less than a quarter is in use: the
+//     computation has a stack of its own, with a frame above it that takes more.
 func Do(f func()) {
-	undisturbed(func() {
-		clearStack()
-		f()
-		forgetRegisters()
-		clearStack()
-	})
+	done := make(chan any)
+	go func() {
+		defer func() { done <- recover() }()
+		undisturbed(func() { below(f) })
+	}()
+	if p := <-done; p != nil {
+		panic(p)
+	}
+}
+
+// below runs f under a large frame.
+//
+//go:noinline
+func below(f func()) {
+	var frame [depth]byte
+	clear(frame[:])
+	clearStack()
+	defer clearStack()
+	defer forgetRegisters()
+	f()
+	runtime.KeepAlive(&frame)
 }
 
 // clearStack overwrites what lies below its caller's frame.
 //
 //go:noinline
 func clearStack() {
-	var frame [16 << 10]byte
+	var frame [depth]byte
 	clear(frame[:])
 	runtime.KeepAlive(&frame)
 }
