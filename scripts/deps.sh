@@ -33,6 +33,8 @@ needs_run() {
 	command_of openssl openssl
 	command_of ip iproute2
 	command_of unshare util-linux
+	# Ubuntu has Firefox as a snap only: story.sh says so.
+	command -v firefox >/dev/null || command_of firefox-esr firefox-esr
 }
 
 needs_test() {

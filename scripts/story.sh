@@ -5,7 +5,8 @@
 #
 # emulated: with an emulated card in the virtual reader of the pcscd that is
 #           reachable (scripts/run.sh gives it a private one): pair, verify the PIN,
-#           sign and let openssl check it, change the PIN, block it, unblock it.
+#           sign and let openssl check it, change the PIN, block it, unblock it,
+#           log in to a site with Firefox.
 # real:     with the card on your reader and the PIN you type: pair, verify, sign.
 #           Nothing on the card changes.
 #
@@ -71,6 +72,34 @@ sign_and_check() {
 	openssl dgst -sha256 -verify "$work/key.pem" -signature "$work/signature" "$work/text"
 }
 
+# browser_login PIN: a site of this computer asks for the certificate, and a real
+# Firefox logs in; the page it shows is kept in build/screenshots/login.png.
+browser_login() {
+	local snap=
+	! [[ $(readlink -f "$(command -v firefox || true)") == */snap* ]] || snap=yes
+	if ! command -v firefox-esr >/dev/null && { [ -n "$snap" ] || ! command -v firefox >/dev/null; }; then
+		say "Qui non c'è un Firefox che possa caricare il modulo (quello in formato snap non può): passo saltato." \
+			"There is no Firefox here that can load the module (one packaged as a snap cannot): step left out."
+		[ -z "${CI:-}" ]
+		return
+	fi
+	go build -o "$work/firefox-login" ./internal/firefox/firefox-login
+	echo "\$ cie demo-site --once"
+	build/cie demo-site --once --json --folder "$work" >"$work/site.json" &
+	local site=$! url=
+	for _ in $(seq 50); do
+		url=$(sed -n 's/^ *"required": "\(.*\)",$/\1/p' "$work/site.json")
+		[ -z "$url" ] || break
+		sleep 0.1
+	done
+	say "Firefox apre $url e chiede il PIN." "Firefox opens $url and asks for the PIN."
+	"$work/firefox-login" --url "$url" --ca "$work/demo-site-ca.pem" --module build/libcie-pkcs11.so \
+		--screenshot build/screenshots/login.png <<<"$1"
+	wait "$site" # it ends after a login
+	sed -n '/"outcome": "ok"/,$ s/^ *"\(holder\|version\|signature\)": "\(.*\)",\{0,1\}$/  \1: \2/p' "$work/site.json"
+	say "La pagina dopo l'accesso: build/screenshots/login.png" "The page after the login: build/screenshots/login.png"
+}
+
 # wait_for_card waits until a CIE is seen, 10 s at most.
 wait_for_card() {
 	for _ in $(seq 50); do
@@ -122,6 +151,9 @@ emulated() {
 
 	chapter "Tutto funziona di nuovo." "Everything works again."
 	sign_and_check --pin-fd 3 3<<<"${newer_pin:4}"
+
+	chapter "Entrare in un sito con Firefox: come per i servizi pubblici, livello 3." "Log in to a site with Firefox, as to public services, level 3."
+	browser_login "${newer_pin:4}"
 
 	chapter "Scollegare la carta da questo computer." "Unpair the card from this computer."
 	cie unpair --all

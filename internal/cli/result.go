@@ -121,6 +121,8 @@ type result struct {
 	Cards     []CardInfo   `json:"cards,omitempty"`
 	Check     *checkInfo   `json:"check,omitempty"`
 	Output    string       `json:"output,omitempty"` // file written
+	Site      *siteInfo    `json:"site,omitempty"`
+	Attempt   *attemptInfo `json:"attempt,omitempty"`
 	Version   string       `json:"version,omitempty"`
 }
 

@@ -6,9 +6,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/softwarecie/cie/internal/trust"
 )
@@ -22,6 +24,7 @@ const (
 	NoCertificate Outcome = "no-certificate" // the browser came without one
 	Refused       Outcome = "refused"        // with one that may not enter: Err says why
 	Failed        Outcome = "failed"         // the handshake broke: Err says where
+	Gone          Outcome = "gone"           // the browser hung up without a word, as it does before it asks the person
 )
 
 // An Attempt is one TLS handshake at a door.
@@ -97,6 +100,8 @@ func describe(d Door, c *tls.Conn, roots *trust.Roots, err error) Attempt {
 		a.certificate(state.PeerCertificates[0], roots)
 	case err != nil && strings.Contains(err.Error(), "didn't provide a certificate"):
 		a.Outcome = NoCertificate // crypto/tls has no value for it
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		a.Outcome = Gone
 	case err != nil:
 		a.Outcome = Failed
 	case len(state.PeerCertificates) == 0:

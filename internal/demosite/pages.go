@@ -53,6 +53,7 @@ func (s *Site) handler(d Door) http.Handler {
 func (s *Site) entered(w http.ResponseWriter, r *http.Request) {
 	if a, _ := r.Context().Value(attemptKey{}).(Attempt); a.Outcome == OK {
 		s.show(w, r, "in")
+		s.report(a)
 		return
 	}
 	s.show(w, r, "none")

@@ -42,7 +42,7 @@ type Options struct {
 	Roots   *trust.Roots  // the CAs whose certificates may enter
 	Folder  string        // where the site's own CA certificate is written, for browsers
 	Port    int           // of the landing page; the doors have the three after it. 0: any that are free
-	Attempt func(Attempt) // told of every attempt to log in, from several goroutines; may be nil
+	Attempt func(Attempt) // told of every attempt to log in, of one that succeeds while its page is sent; from several goroutines; may be nil
 }
 
 // A Site is running until its context ends or it is closed.
@@ -129,7 +129,9 @@ func (s *Site) open(d Door, port int, id *identity) (string, error) {
 	server.SetKeepAlivesEnabled(false) // each page is a login
 	s.doors = append(s.doors, opened{server, newListener(inner, s.config(d, id), func(c *tls.Conn, err error) Attempt {
 		a := describe(d, c, s.options.Roots, err)
-		s.report(a)
+		if a.Outcome != OK { // else when the page is sent
+			s.report(a)
+		}
 		return a
 	})})
 	return host, nil
@@ -142,8 +144,17 @@ func (s *Site) report(a Attempt) {
 	}
 }
 
-// Close ends the site at once and waits until it has ended.
+// lastPage is how long a page that is being sent may take at the end.
+const lastPage = 3 * time.Second
+
+// Close ends the site and waits until it has ended. A page on its way still
+// arrives.
 func (s *Site) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), lastPage)
+	defer cancel()
+	for _, d := range s.doors {
+		_ = d.server.Shutdown(ctx)
+	}
 	s.cancel()
 	err := s.shut()
 	s.running.Wait()
