@@ -163,6 +163,9 @@ var rules = []rule{
 		folder: "internal/firefox", why: "drives a browser, knows no card",
 	},
 	{
+		folder: "internal/firefox/firefox-login", may: []string{"internal/firefox"}, why: "drives a browser, knows no card",
+	},
+	{
 		folder: "internal/browsertest", why: "holds tests only",
 	},
 	{
