@@ -7,7 +7,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-
 	"iter"
 	"os"
 	"path/filepath"

@@ -84,16 +84,6 @@ func (m *Module) refresh(t *token) {
 	}
 }
 
-// paired says whether a record of the card is kept, so that its tries are kept
-// with it.
-func (m *Module) paired(pan applet.PAN) bool {
-	if m.holder.Pairings == nil {
-		return false
-	}
-	_, err := m.holder.Pairings.Get(pan)
-	return err == nil
-}
-
 // A TokenInfo is a CK_TOKEN_INFO; what is the same for all is left out.
 type TokenInfo struct {
 	Label                string

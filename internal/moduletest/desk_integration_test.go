@@ -93,7 +93,10 @@ func (d *desk) awaitCard() {
 	defer func() { _ = client.Close() }()
 	ctx, cancel := context.WithTimeout(d.ctx, 20*time.Second)
 	defer cancel()
-	for readers := range client.Watch(ctx) {
+	for readers, err := range client.Watch(ctx) {
+		if err != nil {
+			d.t.Log(err) // watching goes on
+		}
 		for _, r := range readers {
 			if r.Name == rig.FirstReader && r.Present && len(r.ATR) > 0 {
 				return
