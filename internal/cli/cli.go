@@ -104,8 +104,8 @@ func (a *App) Command() *cobra.Command {
 	flags.StringVar(&a.reader, "reader", "", a.t("cli.flag.reader"))
 	root.AddCommand(
 		a.statusCommand(), a.readersCommand(), a.listCommand(), a.pairCommand(), a.unpairCommand(), a.forgetCommand(),
-		a.pinCommand(), a.certCommand(), a.infoCommand(), a.cardCommand(), a.signDigestCommand(), a.demoCommand(), a.demoSiteCommand(),
-		a.versionCommand(),
+		a.pinCommand(), a.certCommand(), a.infoCommand(), a.cardCommand(), a.signDigestCommand(), a.guideCommand(),
+		a.demoCommand(), a.demoSiteCommand(), a.versionCommand(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root

@@ -94,6 +94,10 @@ var rules = []rule{
 		folder: "internal/rig", modules: system, why: "for tests, and not part of any program",
 	},
 	{
+		folder: "internal/guide", may: []string{"applet", "internal/i18n", "internal/secret"}, never: []string{"internal/cie", "gui"}, modules: card,
+		why: "texts, read without a card",
+	},
+	{
 		folder: "internal/icon", why: "two drawings",
 	},
 	{

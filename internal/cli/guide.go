@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/softwarecie/cie/internal/guide"
+	"github.com/softwarecie/cie/internal/i18n"
+	"github.com/softwarecie/cie/internal/settings"
+)
+
+// guideColumns is the width of a guide on the terminal.
+const guideColumns = 80
+
+func (a *App) guideCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "guide [NAME]", Short: a.t("cli.guide"), Example: "  cie guide\n  cie guide lost", ValidArgs: guideNames(),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage(fmt.Errorf("too many arguments: %s", strings.Join(args, " ")))
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error { return a.guide(c.Context(), args) },
+	}
+}
+
+func guideNames() []string {
+	var names []string
+	for _, n := range guide.Names() {
+		names = append(names, string(n))
+	}
+	return names
+}
+
+// guide prints the page named, or the table of contents. It needs no card, and no
+// settings but the language: whoever cannot get further is helped here.
+func (a *App) guide(_ context.Context, args []string) error {
+	if set, err := settings.Load(settings.Path()); err == nil {
+		a.messages = i18n.Load(a.language(set.Language))
+	}
+	text := ""
+	if len(args) == 0 {
+		for _, n := range guide.Names() {
+			text += fmt.Sprintf("%-12s%s\n", n, guide.Load(a.messages.Language(), n).Title)
+		}
+	} else {
+		if !slices.Contains(guideNames(), args[0]) {
+			return usage(fmt.Errorf("no guide %.40q; there are %s", args[0], strings.Join(guideNames(), ", ")))
+		}
+		text = guide.Load(a.messages.Language(), guide.Name(args[0])).Plain(guideColumns)
+	}
+	a.print("%s", strings.TrimSuffix(text, "\n"))
+	a.result.Output = text
+	a.succeed()
+	return nil
+}

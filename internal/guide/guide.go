@@ -1,0 +1,158 @@
+// Package guide has the guides: short pages in five languages that are part of
+// the program and need no network. They are Markdown, of which a page uses
+// headings, paragraphs, lists, bold, code, and links to other guides by file name.
+// It also has the two small tools of the page on activation: the rules of the
+// password, and the single digits of half a PUK. Both keep nothing.
+//
+// What is a fact and not a word, such as a telephone number, stands once, in
+// facts; the pages name it in double braces.
+package guide
+
+import (
+	"embed"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/softwarecie/cie/applet"
+	"github.com/softwarecie/cie/internal/i18n"
+)
+
+//go:embed it en de fr sl
+var pages embed.FS
+
+// A Name says which guide; it is the same in every language.
+type Name string
+
+// The guides.
+const (
+	Levels     Name = "levels"     // the three levels of access
+	Activation Name = "activation" // levels 1 and 2, step by step
+	Pairing    Name = "pairing"    // what it is, what is kept
+	Codes      Name = "codes"      // PIN, PUK, their halves, and other codes
+	Blocked    Name = "blocked"    // the PIN
+	Lost       Name = "lost"       // PIN or PUK
+	Reader     Name = "reader"     // reader or card that do not work
+	Card       Name = "card"       // certificate, genuineness, expiry
+	Minors     Name = "minors"
+	Stolen     Name = "stolen" // or lost: the card
+)
+
+// Names are all guides, in the order of a table of contents.
+func Names() []Name {
+	return []Name{Levels, Activation, Pairing, Codes, Blocked, Lost, Reader, Card, Minors, Stolen}
+}
+
+// A Guide is a page in one language.
+type Guide struct {
+	Name  Name
+	Title string
+	Text  string // Markdown, without the title
+}
+
+// facts are what the pages must not say differently. Those on the portal, the app
+// and minors are as the ministry publishes them.
+func facts() map[string]string {
+	numbers := map[string]int{
+		"digits":        applet.CodeLength,
+		"half":          applet.CodeLength / 2,
+		"pinTries":      applet.CodePIN.MaxTries(),
+		"pukTries":      applet.CodePUK.MaxTries(),
+		"passwordMin":   PasswordMin,
+		"passwordMax":   PasswordMax,
+		"passwordRun":   PasswordRun,
+		"appCode":       6,  // characters
+		"can":           6,  // digits
+		"recoveryHours": 48, //
+		"minorFrom":     5,  // years
+		"adultFrom":     18, // years
+		"price":         20, // euro, about
+	}
+	all := map[string]string{"blockPhone": "800 263 388"}
+	for name, n := range numbers {
+		all[name] = fmt.Sprint(n)
+	}
+	return all
+}
+
+// Load returns a guide in a language, one of i18n.Languages.
+func Load(l i18n.Language, n Name) Guide {
+	content, err := pages.ReadFile(string(l) + "/" + string(n) + ".md")
+	if err != nil {
+		panic(fmt.Sprintf("guide: %v", err)) // it is part of the program
+	}
+	title, text, _ := strings.Cut(strings.TrimPrefix(fill(string(content)), "# "), "\n")
+	return Guide{n, title, strings.TrimSpace(text) + "\n"}
+}
+
+// fill puts the facts in.
+func fill(text string) string {
+	var pairs []string
+	for name, fact := range facts() {
+		pairs = append(pairs, "{{."+name+"}}", fact)
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// Target is the guide that a link in a text leads to.
+func Target(link string) (Name, bool) {
+	stem, found := strings.CutSuffix(link, ".md")
+	return Name(stem), found && slices.Contains(Names(), Name(stem))
+}
+
+var (
+	link   = regexp.MustCompile(`\[([^\]]*)\]\(([^)]*)\)`)
+	marked = regexp.MustCompile("\\*\\*([^*]*)\\*\\*|`([^`]*)`")
+)
+
+// Plain is the text for a terminal of so many columns: links are followed by the
+// name of their guide, headings underlined, lines broken between words.
+func (g Guide) Plain(columns int) string {
+	var out strings.Builder
+	out.WriteString(underlined(g.Title, "="))
+	for line := range strings.Lines(g.Text) {
+		line = strings.TrimRight(line, "\n")
+		line = link.ReplaceAllStringFunc(line, func(l string) string {
+			m := link.FindStringSubmatch(l)
+			target, _ := Target(m[2])
+			return fmt.Sprintf("%s (→ %s)", m[1], target)
+		})
+		line = marked.ReplaceAllString(line, "$1$2")
+		if heading, ok := strings.CutPrefix(line, "## "); ok {
+			out.WriteString(underlined(heading, "-"))
+			continue
+		}
+		out.WriteString(wrap(line, columns))
+	}
+	return out.String()
+}
+
+func underlined(heading, stroke string) string {
+	return heading + "\n" + strings.Repeat(stroke, len([]rune(heading))) + "\n"
+}
+
+// listMark is what an item of a list begins with.
+var listMark = regexp.MustCompile(`^(- |[0-9]\. )`)
+
+// wrap breaks a line between words; an item of a list goes on under its text.
+func wrap(line string, columns int) string {
+	indent := strings.Repeat(" ", len(listMark.FindString(line)))
+	var out strings.Builder
+	width := 0
+	for i, word := range strings.Fields(line) {
+		n := len([]rune(word))
+		switch {
+		case i == 0:
+		case width+1+n > columns:
+			out.WriteString("\n" + indent)
+			width = len(indent)
+		default:
+			out.WriteString(" ")
+			width++
+		}
+		out.WriteString(word)
+		width += n
+	}
+	return out.String() + "\n"
+}
