@@ -6,16 +6,13 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/softwarecie/cie/applet"
-	"github.com/softwarecie/cie/applet/emulator"
 	"github.com/softwarecie/cie/internal/cie"
-	"github.com/softwarecie/cie/internal/pairing"
+	"github.com/softwarecie/cie/internal/demo"
 	"github.com/softwarecie/cie/internal/secret"
-	"github.com/softwarecie/cie/internal/trust"
 )
 
 func (a *App) versionCommand() *cobra.Command {
@@ -37,29 +34,15 @@ func (a *App) demoCommand() *cobra.Command {
 // process and a folder that is removed afterwards. Codes are shown: they open
 // nothing.
 func (a *App) demo(ctx context.Context) error {
-	card, err := emulator.New(emulator.Options{})
+	const reader = "demo"
+	d, err := demo.New(a.settings.PIN.Linger.Duration, reader)
 	if err != nil {
 		return err
 	}
-	folder, err := os.MkdirTemp("", "cie-demo-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	if err := card.Dump(folder + "/trust"); err != nil {
-		return err
-	}
-	h := &cie.Holder{
-		Cards: cie.InSlots(map[string]cie.Software{"demo": card}), KeepHalf: true, Linger: a.settings.PIN.Linger.Duration, Progress: a.progress,
-	}
-	if h.Roots, err = trust.Load([]string{folder + "/trust"}); err != nil {
-		return err
-	}
-	if h.Pairings, err = pairing.Open(folder + "/pairings"); err != nil {
-		return err
-	}
+	defer func() { _ = d.Close() }()
+	d.Holder.Progress = a.progress
 	a.print("%s", a.t("note.test"))
-	return a.story(ctx, h, cie.Target{Reader: "demo"})
+	return a.story(ctx, d.Holder, cie.Target{Reader: reader})
 }
 
 // story is the main job from pairing to unblocking, each step told before it is
