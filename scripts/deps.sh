@@ -24,6 +24,14 @@ needs_build() {
 	command_of pkg-config pkg-config
 	library_of libpcsclite libpcsclite-dev
 	library_of p11-kit-1 libp11-kit-dev
+	# The window: OpenGL and X11.
+	library_of gl libgl-dev
+	library_of x11 libx11-dev
+	library_of xcursor libxcursor-dev
+	library_of xrandr libxrandr-dev
+	library_of xinerama libxinerama-dev
+	library_of xi libxi-dev
+	library_of xxf86vm libxxf86vm-dev
 }
 
 needs_run() {

@@ -11,5 +11,5 @@ mapfile -t files < <(grep -rl --include='*_test.go' '^//go:build integration' .)
 mapfile -t packages < <(dirname "${files[@]}" | sort -u)
 names=$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' "${files[@]}" | grep -vx TestMain | sort -u | paste -sd '|')
 
-go test -tags integration -p 1 -timeout 20m -run "^($names)\$" "${packages[@]}"
+go test -tags gles,integration -p 1 -timeout 20m -run "^($names)\$" "${packages[@]}"
 internal/rig/private-pcscd.sh scripts/story.sh emulated

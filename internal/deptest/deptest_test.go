@@ -158,6 +158,10 @@ var rules = []rule{
 		why:     "writes the documents, and is part of no program",
 	},
 	{
+		folder: "internal/demo", may: []string{"applet/emulator", "internal/cie", "internal/pairing", "internal/trust"}, modules: card,
+		why: "emulated cards for the programs to show themselves with",
+	},
+	{
 		folder: "internal/deptest", why: "holds tests only",
 	},
 	{

@@ -1,0 +1,111 @@
+// Command cie-gui is the window.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"fyne.io/fyne/v2/app"
+
+	"github.com/softwarecie/cie/gui"
+	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/demo"
+	"github.com/softwarecie/cie/internal/i18n"
+	"github.com/softwarecie/cie/internal/secret"
+	"github.com/softwarecie/cie/internal/settings"
+	"github.com/softwarecie/cie/pcsc"
+)
+
+// version is set when the program is built.
+var version = "dev"
+
+// id is the program's name for the desktop.
+const id = "it.softwarecie.gui"
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "cie-gui:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	debug.SetTraceback("none") // a crash prints no memory
+	secret.NoDumps()
+	showVersion := flag.Bool("version", false, "print the version")
+	demonstrate := flag.Bool("demo", false, "two emulated cards instead of readers")
+	flag.Parse()
+	if *showVersion {
+		fmt.Println("cie-gui", version)
+		return nil
+	}
+	deps, done, err := wire(*demonstrate)
+	if err != nil {
+		return err
+	}
+	defer done()
+	a := app.NewWithID(id)
+	w := gui.New(a, deps)
+	w.Show()
+	a.Run()
+	return nil
+}
+
+// wire makes what the window stands on: the readers of this computer, or emulated
+// cards.
+func wire(demonstrate bool) (deps gui.Deps, done func(), err error) {
+	s, err := settings.Load(settings.Path())
+	if err != nil {
+		return deps, nil, err
+	}
+	deps = gui.Deps{Settings: s, Language: language(s), Version: version}
+	if demonstrate {
+		done, err = emulate(&deps)
+		return deps, done, err
+	}
+	client := pcsc.New()
+	deps.Changes = func(ctx context.Context, changed func()) {
+		for range client.Watch(ctx) { //nolint:errcheck // what has changed, an error too, is asked by the window
+			changed()
+		}
+	}
+	deps.Holder, err = s.Holder(cie.OnPCSC(client), settings.KeyringPatience)
+	return deps, func() { _ = client.Close() }, err
+}
+
+// emulate puts two cards into readers of their own.
+func emulate(deps *gui.Deps) (done func(), err error) {
+	d, err := demo.New(deps.Settings.PIN.Linger.Duration, "Demo 1", "Demo 2")
+	if err != nil {
+		return nil, err
+	}
+	d.Cards[1].Remove()
+	deps.Holder = d.Holder
+	deps.Changes = func(context.Context, func()) {} // the window lays and lifts the cards itself
+	for _, c := range d.Cards {
+		deps.Demo = append(deps.Demo, gui.DemoCard{
+			Name:  c.Reader,
+			Codes: func() (pin, puk string) { pin, puk, _, _ = c.Codes(); return pin, puk },
+			Laid:  c.Present,
+			Lay: func(on bool) {
+				if on {
+					c.Insert()
+				} else {
+					c.Remove()
+				}
+			},
+		})
+	}
+	return func() { _ = d.Close() }, nil
+}
+
+// language is that of the settings, else of the environment.
+func language(s settings.Settings) i18n.Language {
+	if s.Language != "" && os.Getenv("CIE_LANG") == "" {
+		return i18n.Match(s.Language)
+	}
+	return i18n.Detect(os.Getenv)
+}

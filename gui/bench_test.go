@@ -1,0 +1,104 @@
+package gui
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/softwarecie/cie/internal/demo"
+	"github.com/softwarecie/cie/internal/i18n"
+	"github.com/softwarecie/cie/internal/settings"
+)
+
+// A bench is a window over emulated cards. What the window's goroutine would do is
+// queued, and done on the test's own when it waits.
+type bench struct {
+	*Window
+	test  *testing.T
+	demo  *demo.Demo
+	queue chan func()
+}
+
+func newBench(t *testing.T, l i18n.Language) *bench {
+	t.Helper()
+	d, err := demo.New(0, "Reader 1", "Reader 2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Cards[1].Remove()
+	b := &bench{test: t, demo: d, queue: make(chan func(), 1000)}
+	app := test.NewTempApp(t)
+	b.Window = New(app, Deps{
+		Holder: d.Holder, Settings: settings.Default(), Language: l, Version: "test",
+		Changes: func(context.Context, func()) {}, // tests urge
+		Do:      func(f func()) { b.queue <- f },
+	})
+	b.win.Resize(b.win.Canvas().Size())
+	t.Cleanup(func() {
+		b.Close()
+		b.work.Lock() // whoever is at work has ended
+		defer b.work.Unlock()
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	b.until("the readers are known", func() bool { return b.state.known })
+	return b
+}
+
+// until does what is queued until something is so, 20 s at most.
+func (b *bench) until(what string, so func() bool) {
+	b.test.Helper()
+	for timeout := time.After(20 * time.Second); !so(); {
+		select {
+		case f := <-b.queue:
+			f()
+		case <-timeout:
+			b.test.Fatalf("waited for nothing: %s\n%s", what, b.seen())
+		}
+	}
+}
+
+// seen is the text in the window, a line for each object.
+func (b *bench) seen() string {
+	var lines []string
+	for _, o := range test.LaidOutObjects(b.win.Content()) {
+		switch o := o.(type) {
+		case *widget.RichText:
+			lines = append(lines, o.String())
+		case *canvas.Text:
+			lines = append(lines, o.Text)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// tap presses the button with a text.
+func (b *bench) tap(key string) {
+	b.test.Helper()
+	if !b.press(func(x *button) bool { return x.text == b.t(key) && x.weight != place }) {
+		b.test.Fatalf("no button %q to press in\n%s", b.t(key), b.seen())
+	}
+}
+
+// typed types digits into the field that has the focus.
+func (b *bench) typed(digits string) {
+	b.test.Helper()
+	focused := b.win.Canvas().Focused()
+	if focused == nil {
+		b.test.Fatalf("nothing has the focus in\n%s", b.seen())
+	}
+	test.Type(focused, digits)
+}
+
+// sees waits for a text.
+func (b *bench) sees(key string, args ...any) {
+	b.test.Helper()
+	text := b.t(key, args...)
+	b.until("to see "+text, func() bool { return strings.Contains(b.seen(), text) })
+}

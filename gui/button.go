@@ -1,0 +1,249 @@
+package gui
+
+import (
+	"unicode"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+)
+
+// A weight is how loud a button is. A screen has one primary button.
+type weight int
+
+const (
+	quiet   weight = iota // text alone
+	plain                 // with an edge
+	primary               // filled
+	place                 // in the rail
+)
+
+// A button does something. Fyne's own has neither a visible focus nor mnemonics.
+type button struct {
+	widget.BaseWidget
+	text     string
+	icon     string // "": none
+	weight   weight
+	onTapped func()
+
+	mnemonic rune // lower case, 0: none
+	underlined,
+	selected, compact, disabled, focused, hovered bool
+}
+
+func newButton(w weight, text string, onTapped func()) *button {
+	b := &button{text: text, weight: w, onTapped: onTapped}
+	b.ExtendBaseWidget(b)
+	return b
+}
+
+// Tapped is a click.
+func (b *button) Tapped(*fyne.PointEvent) {
+	if !b.disabled && b.onTapped != nil {
+		b.onTapped()
+	}
+}
+
+// enable lets it be used, or not.
+func (b *button) enable(on bool) {
+	if b.disabled == on {
+		b.disabled = !on
+		b.Refresh()
+	}
+}
+
+// Disabled says whether it cannot be used; the keyboard then skips it.
+func (b *button) Disabled() bool { return b.disabled }
+
+// Enable is part of Fyne's way to say so.
+func (b *button) Enable() { b.enable(true) }
+
+// Disable is, too.
+func (b *button) Disable() { b.enable(false) }
+
+// FocusGained shows the ring.
+func (b *button) FocusGained() { b.focused = true; b.Refresh() }
+
+// FocusLost hides it.
+func (b *button) FocusLost() { b.focused = false; b.Refresh() }
+
+// TypedRune is nothing to a button.
+func (b *button) TypedRune(rune) {}
+
+// TypedKey presses it by the keyboard.
+func (b *button) TypedKey(key *fyne.KeyEvent) {
+	switch key.Name {
+	case fyne.KeySpace, fyne.KeyReturn, fyne.KeyEnter:
+		b.Tapped(nil)
+	default:
+		passKey(b, key)
+	}
+}
+
+// MouseIn lights it up.
+func (b *button) MouseIn(*desktop.MouseEvent) { b.hovered = true; b.Refresh() }
+
+// MouseMoved is nothing to a button.
+func (b *button) MouseMoved(*desktop.MouseEvent) {}
+
+// MouseOut ends it.
+func (b *button) MouseOut() { b.hovered = false; b.Refresh() }
+
+// Cursor is a hand.
+func (b *button) Cursor() desktop.Cursor {
+	if b.disabled {
+		return desktop.DefaultCursor
+	}
+	return desktop.PointerCursor
+}
+
+// passKey hands a key that an object has no use for to the window.
+func passKey(o fyne.CanvasObject, key *fyne.KeyEvent) {
+	if c := fyne.CurrentApp().Driver().CanvasForObject(o); c != nil && c.OnTypedKey() != nil {
+		c.OnTypedKey()(key)
+	}
+}
+
+// passShortcut does so with a combination of keys.
+func passShortcut(o fyne.CanvasObject, shortcut fyne.Shortcut) {
+	if c, ok := fyne.CurrentApp().Driver().CanvasForObject(o).(fyne.Shortcutable); ok {
+		c.TypedShortcut(shortcut)
+	}
+}
+
+// CreateRenderer draws the button.
+func (b *button) CreateRenderer() fyne.WidgetRenderer {
+	r := &buttonRenderer{
+		button: b, ring: canvas.NewRectangle(nil), ground: canvas.NewRectangle(nil),
+		label: canvas.NewText("", nil), under: canvas.NewRectangle(nil), icon: canvas.NewImageFromResource(nil),
+	}
+	r.icon.FillMode = canvas.ImageFillContain
+	r.Refresh()
+	return r
+}
+
+type buttonRenderer struct {
+	button       *button
+	ring, ground *canvas.Rectangle
+	label        *canvas.Text
+	under        *canvas.Rectangle
+	icon         *canvas.Image
+}
+
+// ringWidth is that of the ring around what has the focus.
+const ringWidth float32 = 2
+
+func (r *buttonRenderer) Destroy() {}
+
+func (r *buttonRenderer) Objects() []fyne.CanvasObject {
+	return []fyne.CanvasObject{r.ring, r.ground, r.icon, r.label, r.under}
+}
+
+// padding is the room around icon and text.
+func (r *buttonRenderer) padding() (x, y float32) {
+	switch r.button.weight {
+	case quiet:
+		return unit, unit
+	case place:
+		return 1.5 * unit, 1.25 * unit
+	}
+	return 2.5 * unit, 1.25 * unit
+}
+
+func (r *buttonRenderer) MinSize() fyne.Size {
+	x, y := r.padding()
+	size := fyne.NewSize(2*x, 2*y)
+	if r.icon.Visible() {
+		size.Width += sized(theme.SizeNameInlineIcon)
+	}
+	if r.label.Visible() {
+		size.Width += r.label.MinSize().Width
+	}
+	if r.icon.Visible() && r.label.Visible() {
+		size.Width += unit
+	}
+	size.Height += max(r.label.MinSize().Height, sized(theme.SizeNameInlineIcon))
+	return size
+}
+
+func (r *buttonRenderer) Layout(size fyne.Size) {
+	r.ring.Resize(size)
+	r.ground.Move(fyne.NewPos(ringWidth, ringWidth))
+	r.ground.Resize(size.SubtractWidthHeight(2*ringWidth, 2*ringWidth))
+	x, _ := r.padding()
+	content := r.MinSize().Width - 2*x
+	if r.button.weight != place && r.button.weight != quiet {
+		x = (size.Width - content) / 2
+	}
+	if r.icon.Visible() {
+		side := sized(theme.SizeNameInlineIcon)
+		r.icon.Move(fyne.NewPos(x, (size.Height-side)/2))
+		r.icon.Resize(fyne.NewSquareSize(side))
+		x += side + unit
+	}
+	text := r.label.MinSize()
+	r.label.Move(fyne.NewPos(x, (size.Height-text.Height)/2))
+	r.label.Resize(text)
+	r.underline(x, (size.Height+text.Height)/2-2)
+}
+
+// underline marks the letter that presses the button together with Alt.
+func (r *buttonRenderer) underline(x, y float32) {
+	at := 0
+	for i, letter := range r.button.text {
+		if unicode.ToLower(letter) == r.button.mnemonic {
+			at = i
+			break
+		}
+	}
+	width := func(s string) float32 { return fyne.MeasureText(s, r.label.TextSize, r.label.TextStyle).Width }
+	before := width(r.button.text[:at])
+	letter := string([]rune(r.button.text[at:] + " ")[:1])
+	r.under.Move(fyne.NewPos(x+before, y))
+	r.under.Resize(fyne.NewSize(width(letter), 1.5))
+}
+
+func (r *buttonRenderer) Refresh() {
+	b := r.button
+	ink, ground, edge := b.colors()
+	r.label.Text, r.label.TextSize, r.label.Color = b.text, sized(theme.SizeNameText), themed(ink)
+	r.label.TextStyle.Bold = b.weight == primary || b.selected
+	r.label.Hidden = b.compact || b.text == ""
+	r.icon.Hidden = b.icon == ""
+	if b.icon != "" {
+		r.icon.Resource = glyph{b.icon, ink}
+	}
+	r.ground.FillColor, r.ground.StrokeColor, r.ground.StrokeWidth, r.ground.CornerRadius = themed(ground), themed(edge), 1, 10
+	r.ring.FillColor, r.ring.StrokeColor, r.ring.StrokeWidth, r.ring.CornerRadius = nil, themed(theme.ColorNameFocus), ringWidth, 12
+	r.ring.Hidden = !b.focused
+	r.under.FillColor, r.under.Hidden = themed(ink), !b.underlined || b.mnemonic == 0 || r.label.Hidden
+	r.Layout(b.Size())
+	for _, o := range r.Objects() {
+		o.Refresh()
+	}
+}
+
+// colors are those of text, ground and edge.
+func (b *button) colors() (ink, ground, edge fyne.ThemeColorName) {
+	ink, ground, edge = theme.ColorNameForeground, theme.ColorNameBackground, colorLine
+	switch b.weight {
+	case primary:
+		ink, ground, edge = theme.ColorNameForegroundOnPrimary, theme.ColorNamePrimary, theme.ColorNamePrimary
+	case quiet:
+		ink, edge = theme.ColorNamePrimary, theme.ColorNameBackground
+	case place:
+		ground, edge = colorSurface, colorSurface
+		if b.selected {
+			ink, ground, edge = theme.ColorNamePrimary, theme.ColorNamePressed, theme.ColorNamePressed
+		}
+	}
+	switch {
+	case b.disabled:
+		ink, ground, edge = colorQuiet, colorSurface, colorLine
+	case b.hovered && b.weight != primary && !b.selected:
+		ground = theme.ColorNameHover
+	}
+	return ink, ground, edge
+}

@@ -1,0 +1,71 @@
+package gui
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"runtime"
+	"strings"
+
+	"fyne.io/fyne/v2"
+)
+
+// newErrorView tells an error: what happened, what it means for the tries, what to
+// do next, and on demand the code and the details. again leads back to the form.
+func newErrorView(w *Window, err error, again func()) (fyne.CanvasObject, fyne.Focusable) {
+	m := w.texts.Explain(err)
+	retry := newButton(primary, w.t("win.retry"), again)
+	actions := beside(retry)
+	if key, open := remedy(m.Key); open != nil {
+		actions.Add(newButton(plain, w.t(key), func() { w.Go(open) }))
+	}
+	details := stacked(unit, line(), aside(m.Code), aside(scrub(err.Error())))
+	copied := newButton(quiet, w.t("win.copy-report"), nil)
+	copied.icon = iconCopy
+	copied.onTapped = func() {
+		w.app.Clipboard().SetContent(w.report(m.Code, err))
+		copied.text = w.t("win.copied")
+		copied.Refresh()
+	}
+	details.Add(beside(copied))
+	details.Hide()
+	view := stacked(3 * unit)
+	more := newButton(quiet, w.t("win.details", "code", m.Code), func() {
+		details.Hidden = !details.Hidden
+		view.Refresh()
+	})
+	actions.Add(more)
+	view.Objects = []fyne.CanvasObject{
+		marked(iconCross, colorDanger, subheading(m.What)),
+		strong(m.Tries, colorQuiet),
+		paragraph(m.Next),
+		actions,
+		details,
+	}
+	return view, retry
+}
+
+// remedy is the screen that helps in a situation, and the text of the button that
+// leads to it.
+func remedy(situation string) (key string, open opener) {
+	switch situation {
+	default:
+		return "", nil
+	}
+}
+
+// report is what support needs to know, and nobody is to be known by.
+func (w *Window) report(code string, err error) string {
+	return fmt.Sprintf("Software CIE %s, %s/%s\n%s: %s\n", w.deps.Version, runtime.GOOS, runtime.GOARCH, code, scrub(err.Error()))
+}
+
+// numbers are runs of digits that may be of a card or a person.
+var numbers = regexp.MustCompile(`[0-9]{5,}`)
+
+// scrub takes numbers and the home folder out of a technical text.
+func scrub(text string) string {
+	if home, err := os.UserHomeDir(); err == nil && len(home) > 1 {
+		text = strings.ReplaceAll(text, home, "~")
+	}
+	return numbers.ReplaceAllString(text, "…")
+}

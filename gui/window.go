@@ -1,0 +1,301 @@
+// Package gui is the window: one file for each screen, and what screens are made
+// of. A screen shows one question and one main button; the strip above it shows
+// readers and card as they are at the moment.
+//
+// Card work runs beside the goroutine of the window (work.go), which alone
+// changes what is seen. Codes are typed into a field of our own (code.go) and
+// never become a string.
+package gui
+
+import (
+	"context"
+	"sync"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+
+	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/i18n"
+	"github.com/softwarecie/cie/internal/settings"
+)
+
+// Deps are what the window stands on.
+type Deps struct {
+	Holder   *cie.Holder
+	Changes  func(ctx context.Context, changed func()) // tells each change at the readers until ctx ends
+	Settings settings.Settings
+	Language i18n.Language
+	Version  string
+	Demo     []DemoCard // the emulated cards of the demonstration; nil: real ones
+
+	Do func(func()) // has the window's goroutine run a function; nil: fyne.Do
+}
+
+// A DemoCard is an emulated card as the demonstration shows it.
+type DemoCard struct {
+	Name  string
+	Codes func() (pin, puk string) // test codes, which protect nothing
+	Laid  func() bool
+	Lay   func(bool)
+}
+
+// A Window is the program's window.
+type Window struct {
+	deps  Deps
+	app   fyne.App
+	win   fyne.Window
+	texts *i18n.Catalogue
+	state state
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   sync.Mutex    // held while the card is at work: one thing at a time
+	urged  chan struct{} // holds one value: look again
+
+	strip *strip
+	rail  []*button
+	body  *fyne.Container
+	place string   // key of the entry of the rail one is in
+	trail []opened // the screens opened there, the last one is seen
+
+	running *run // the card work that is seen, nil: none
+}
+
+// A screen is what stands beside the rail. Screens that want to know of a new
+// state are watchers, too.
+type screen interface {
+	// Content is what is seen. It is asked for once.
+	Content() fyne.CanvasObject
+	// Leave is told when it is seen no more: codes are cleared, work is cancelled.
+	Leave()
+}
+
+// A watcher is a screen that follows the state.
+type watcher interface{ StateChanged(state) }
+
+// A focuser is a screen that says where typing goes first.
+type focuser interface{ Focus() fyne.Focusable }
+
+// An opener makes a screen. It is kept, to make the screen anew in another
+// language or look.
+type opener func(*Window) screen
+
+type opened struct {
+	open   opener
+	screen screen
+}
+
+// An entry of the rail leads to a screen.
+type entry struct {
+	key, icon string
+	open      opener
+}
+
+// entries are those of the rail, in order; the first is home.
+func entries() []entry {
+	return []entry{
+		{home, iconCard, newHome},
+		{"win.verify", iconKey, newVerify},
+	}
+}
+
+// New makes the window, not yet shown.
+func New(app fyne.App, deps Deps) *Window {
+	if deps.Do == nil {
+		deps.Do = fyne.Do
+	}
+	w := &Window{deps: deps, app: app, texts: i18n.Load(deps.Language), urged: make(chan struct{}, 1)}
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	w.applyLook()
+	w.win = app.NewWindow(w.t("win.title"))
+	w.win.SetMaster()
+	w.win.SetPadded(false)
+	w.keys()
+	w.size()
+	w.deps.Holder.Progress = func(s cie.Step) { w.deps.Do(func() { w.onStep(s) }) }
+	w.Open(home)
+	app.Settings().AddListener(func(fyne.Settings) { w.rebuild() })
+	go w.watch()
+	return w
+}
+
+// Show shows the window, or brings it to the front.
+func (w *Window) Show() { w.win.Show(); w.win.RequestFocus() }
+
+// Close ends card work and watching.
+func (w *Window) Close() {
+	w.leave()
+	w.cancel()
+}
+
+// t is a text in the person's language.
+func (w *Window) t(key string, args ...any) string { return w.texts.T(key, args...) }
+
+// applyLook takes theme and size of text from the settings.
+func (w *Window) applyLook() {
+	w.app.Settings().SetTheme(look{w.deps.Settings.Window.Theme, w.deps.Settings.Window.TextSize})
+}
+
+// size gives the window the size it had, 960 by 680 at first.
+func (w *Window) size() {
+	p := w.app.Preferences()
+	width, height := p.FloatWithFallback("width", 960), p.FloatWithFallback("height", 680)
+	w.win.Resize(fyne.NewSize(max(float32(width), 640), max(float32(height), 480)))
+	w.win.SetOnClosed(w.Close)
+	w.win.SetCloseIntercept(func() {
+		size := w.win.Canvas().Size()
+		p.SetFloat("width", float64(size.Width))
+		p.SetFloat("height", float64(size.Height))
+		w.win.Close()
+	})
+}
+
+// Configure takes new settings and shows everything by them.
+func (w *Window) Configure(s settings.Settings, l i18n.Language) {
+	w.deps.Settings, w.deps.Language, w.texts = s, l, i18n.Load(l)
+	w.applyLook()
+	w.rebuild()
+}
+
+// home is the key of the entry that everything leads back to.
+const home = "win.home"
+
+// Open goes to an entry of the rail, by its key.
+func (w *Window) Open(key string) {
+	w.leave()
+	w.place, w.trail = key, nil
+	for _, e := range entries() {
+		if e.key == key {
+			w.push(e.open)
+		}
+	}
+}
+
+// Go opens a screen from which Back leads here.
+func (w *Window) Go(open opener) {
+	w.leave()
+	w.push(open)
+}
+
+// Back goes to the screen before; from an entry of the rail, home.
+func (w *Window) Back() {
+	if len(w.trail) < 2 {
+		w.Open(home)
+		return
+	}
+	w.leave()
+	last := w.trail[len(w.trail)-2]
+	w.trail = w.trail[:len(w.trail)-2]
+	w.push(last.open)
+}
+
+func (w *Window) leave() {
+	if n := len(w.trail); n > 0 {
+		w.trail[n-1].screen.Leave()
+	}
+}
+
+func (w *Window) push(open opener) {
+	w.trail = append(w.trail, opened{open: open, screen: open(w)})
+	w.build()
+}
+
+// rebuild makes what is seen anew.
+func (w *Window) rebuild() {
+	n := len(w.trail)
+	if n == 0 {
+		return
+	}
+	w.leave()
+	w.trail[n-1].screen = w.trail[n-1].open(w)
+	w.build()
+}
+
+// build lays out the window around the screen that is seen.
+func (w *Window) build() {
+	now := w.trail[len(w.trail)-1].screen
+	w.strip = newStrip(w)
+	w.rail = nil
+	rail := container.New(&column{gap: unit / 2})
+	for _, e := range entries() {
+		b := newButton(place, w.t(e.key), func() { w.Open(e.key) })
+		b.icon, b.selected = e.icon, e.key == w.place
+		w.rail = append(w.rail, b)
+		rail.Add(b)
+	}
+	w.body = container.NewStack(container.NewVScroll(container.New(page{}, now.Content())))
+	w.win.SetTitle(w.t("win.title"))
+	w.win.SetContent(container.New(&frame{rail: w.rail}, w.strip.content(), withGround(rail), w.body))
+	w.mnemonics()
+	w.tell()
+	if f, ok := now.(focuser); ok && f.Focus() != nil {
+		w.win.Canvas().Focus(f.Focus())
+	}
+}
+
+// tell shows the state in the strip and to the screen.
+func (w *Window) tell() {
+	w.strip.show(w.state)
+	if s, ok := w.trail[len(w.trail)-1].screen.(watcher); ok {
+		s.StateChanged(w.state)
+	}
+}
+
+// urge has the readers looked at again.
+func (w *Window) urge() {
+	select {
+	case w.urged <- struct{}{}:
+	default:
+	}
+}
+
+// watch looks at the readers at each change, beside the window's goroutine, and
+// not while the card is at work: that would only be in the way.
+func (w *Window) watch() {
+	go w.deps.Changes(w.ctx, w.urge)
+	w.urge()
+	var last state
+	for {
+		select {
+		case <-w.ctx.Done():
+			return
+		case <-w.urged:
+		}
+		w.work.Lock()
+		last = observe(w.ctx, w.deps.Holder, last)
+		w.work.Unlock()
+		w.deps.Do(func() { w.state = last; w.tell() })
+	}
+}
+
+// A frame lays out strip, rail and body. The rail shows icons alone where there
+// is little room.
+type frame struct{ rail []*button }
+
+// Layout places the three.
+func (f *frame) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	strip, rail, body := objects[0], objects[1], objects[2]
+	for _, b := range f.rail {
+		if narrow := size.Width < 760; b.compact != narrow {
+			b.compact = narrow
+			b.Refresh()
+		}
+	}
+	top := heightAt(strip, size.Width)
+	strip.Move(fyne.NewPos(0, 0))
+	strip.Resize(fyne.NewSize(size.Width, top))
+	side := rail.MinSize().Width
+	rail.Move(fyne.NewPos(0, top))
+	rail.Resize(fyne.NewSize(side, size.Height-top))
+	body.Move(fyne.NewPos(side, top))
+	body.Resize(fyne.NewSize(size.Width-side, size.Height-top))
+}
+
+// MinSize is the least a window may have.
+func (*frame) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(640, 480) }
+
+// withGround puts the rail on its surface.
+func withGround(rail fyne.CanvasObject) fyne.CanvasObject {
+	return container.NewStack(canvas.NewRectangle(themed(colorSurface)), container.New(inset{unit, unit}, rail))
+}
