@@ -23,7 +23,7 @@ import (
 var version = "dev"
 
 // id is the program's name for the desktop.
-const id = "it.softwarecie.gui"
+const id = "it.softwarecie.Cie"
 
 func main() {
 	if err := run(); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/softwarecie/cie/internal/calendar"
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/pairing"
 	"github.com/softwarecie/cie/internal/trust"
@@ -222,17 +223,24 @@ func (a *App) listCommand() *cobra.Command {
 }
 
 func (a *App) infoCommand() *cobra.Command {
-	private := false
-	c := a.command("info [ID]", "cli.info", "  cie info\n  cie info --tax-code", func(ctx context.Context, args []string) error {
+	private, reminder := false, ""
+	c := a.command("info [ID]", "cli.info", "  cie info\n  cie info --tax-code\n  cie info --calendar cie.ics", func(ctx context.Context, args []string) error {
 		r, err := a.record(ctx, args)
 		if err != nil {
 			return err
 		}
 		info := a.recordInfo(r)
-		if c, err := x509.ParseCertificate(r.Certificate); err == nil && private {
+		c, err := x509.ParseCertificate(r.Certificate)
+		if err != nil {
+			return fmt.Errorf("%w: %w", pairing.ErrDamaged, err)
+		}
+		if private {
 			info.TaxCode = trust.HolderOf(c).TaxCode
 		}
 		a.result.CardInfo, a.result.Tries = &info, info.LastSeen
+		if reminder != "" {
+			return a.write(reminder, calendar.Expiry(c, a.t("calendar.title"), a.t("calendar.text"), time.Now()).ICS())
+		}
 		a.printCard(info)
 		a.print("  %s", a.t("cli.document", "number", info.Document))
 		if private {
@@ -241,6 +249,7 @@ func (a *App) infoCommand() *cobra.Command {
 		return nil
 	})
 	c.Flags().BoolVar(&private, "tax-code", false, a.t("cli.flag.tax-code"))
+	c.Flags().StringVar(&reminder, "calendar", "", a.t("cli.flag.calendar"))
 	return c
 }
 

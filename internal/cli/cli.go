@@ -12,7 +12,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -268,9 +267,6 @@ func readLine(in io.Reader) (string, error) {
 	}
 	return string(line), nil
 }
-
-// date is a day as people write it here.
-func date(t time.Time) string { return t.Format("02/01/2006") }
 
 // consentFlags are those by which a script says what a person would type.
 func (a *App) consentFlags(c *cobra.Command, puk bool) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -22,14 +21,16 @@ import (
 )
 
 func (a *App) certCommand() *cobra.Command {
-	asPEM, asDER, asText, out := false, false, false, ""
-	c := a.command("cert [ID]", "cli.cert", "  cie cert --text\n  cie cert --pem -o cie.pem", func(ctx context.Context, args []string) error {
+	asPEM, asDER, asText, chain, out := false, false, false, false, ""
+	c := a.command("cert [ID]", "cli.cert", "  cie cert --text\n  cie cert --pem -o cie.pem\n  cie cert --chain -o chain.pem", func(ctx context.Context, args []string) error {
 		certificate, err := a.certificate(ctx, args)
 		if err != nil {
 			return err
 		}
-		content := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
+		content := trust.PEM(certificate)
 		switch {
+		case chain:
+			content = trust.PEM(append([]*x509.Certificate{certificate}, a.holder.Roots.Describe(certificate).Path...)...)
 		case asDER:
 			content = certificate.Raw
 		case asText:
@@ -41,7 +42,9 @@ func (a *App) certCommand() *cobra.Command {
 	c.Flags().BoolVar(&asDER, "der", false, a.t("cli.flag.der"))
 	c.Flags().BoolVar(&asText, "text", false, a.t("cli.flag.text"))
 	c.Flags().StringVarP(&out, "output", "o", "", a.t("cli.flag.output"))
+	c.Flags().BoolVar(&chain, "chain", false, a.t("cli.flag.chain"))
 	c.MarkFlagsMutuallyExclusive("pem", "der", "text")
+	c.MarkFlagsMutuallyExclusive("chain", "der", "text")
 	a.consentFlags(c, false)
 	return a.codeFlags(c, "pin")
 }
@@ -74,17 +77,11 @@ func (a *App) certificate(ctx context.Context, args []string) (*x509.Certificate
 
 // certificateText is the certificate in words.
 func (a *App) certificateText(c *x509.Certificate) string {
-	h := trust.HolderOf(c)
-	_, verdict, _ := a.holder.Roots.VerifyHolder(c)
-	return strings.Join([]string{
-		h.FullName(),
-		a.t("cli.document", "number", h.DocumentNumber),
-		a.t("cli.tax-code", "code", h.TaxCode),
-		a.t("cli.expires", "date", date(h.Expires)),
-		a.t("cli.issuer", "name", c.Issuer.CommonName),
-		a.t("genuine." + string(verdict)),
-		fmt.Sprintf("%X", c.SerialNumber),
-	}, "\n") + "\n"
+	text := ""
+	for _, r := range a.messages.Certificate(a.holder.Roots.Describe(c), true) {
+		text += r.Name + ": " + r.Value + "\n"
+	}
+	return text
 }
 
 // write puts content into a file, whole or not at all, or to standard output.
