@@ -55,6 +55,13 @@ needs_test() {
 	command_of p11-kit p11-kit
 	command_of p11tool gnutls-bin
 	command_of certutil libnss3-tools
+	command_of chromium chromium
+	command_of firefox-esr firefox-esr
+	command_of Xvfb xvfb
+	command_of openbox openbox
+	command_of xdotool xdotool
+	command_of import imagemagick
+	command_of pgrep procps
 	command_of curl curl
 	command_of java default-jre-headless
 	command_of sshd openssh-server

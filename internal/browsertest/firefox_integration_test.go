@@ -48,7 +48,7 @@ type desk struct {
 
 func newDesk(t *testing.T) desk {
 	t.Helper()
-	rig.Need(t, "pcscd", "firefox-esr")
+	rig.Need(t, "pcscd")
 	if _, err := os.Stat(module); err != nil {
 		rig.Missing(t, "build/libcie-pkcs11.so")
 	}
@@ -104,8 +104,45 @@ func pair(ctx context.Context, t *testing.T, config string) {
 	}
 }
 
+// lift takes the card away, and waits until pcscd has seen it: it looks every
+// 0.4 s.
+func (d desk) lift(t *testing.T) { d.card.Remove(); d.seen(t, false) }
+
+// lay lays it down again.
+func (d desk) lay(t *testing.T) { d.card.Insert(); d.seen(t, true) }
+
+func (d desk) seen(t *testing.T, present bool) {
+	t.Helper()
+	client := pcsc.New()
+	defer func() { _ = client.Close() }()
+	for readers := range client.Watch(d.ctx) { //nolint:errcheck // watching goes on after an error
+		for _, r := range readers {
+			if r.Name == rig.FirstReader && r.Present == present {
+				return
+			}
+		}
+	}
+	t.Fatal("pcscd does not see what became of the card")
+}
+
+// wantVerified compares how often a PIN was presented since the card was paired:
+// once for each that somebody typed.
+func (d desk) wantVerified(t *testing.T, want int) {
+	t.Helper()
+	got := -1 // the pairing's own
+	for _, e := range d.card.Ledger() {
+		if e.Kind == "verify" {
+			got++
+		}
+	}
+	if got != want {
+		t.Errorf("the PIN was presented %d times, want %d: %+v", got, want, d.card.Ledger())
+	}
+}
+
 func (d desk) firefox(t *testing.T) *firefox.Browser {
 	t.Helper()
+	rig.Need(t, "firefox-esr")
 	b, err := firefox.Start(d.ctx, firefox.Options{Module: module, CA: d.site.CA})
 	must(t, err)
 	t.Cleanup(func() {
@@ -148,6 +185,7 @@ func TestFirefoxLogin(t *testing.T) {
 	must(t, b.Give(d.ctx, "5678"))
 	must(t, b.Open(d.ctx, d.site.Required))
 	d.wantLogin(t, b, 1)
+	d.wantVerified(t, 1)
 }
 
 func TestFirefoxWrongPINOnce(t *testing.T) {
@@ -156,16 +194,89 @@ func TestFirefoxWrongPINOnce(t *testing.T) {
 	must(t, b.Give(d.ctx, "9999", "12345678")) // after four wrong digits only all eight are accepted: the kept half may be stale
 	must(t, b.Open(d.ctx, d.site.Required))
 	d.wantLogin(t, b, 2)
+	d.wantVerified(t, 2)
 }
 
 func TestFirefoxCardAfterStart(t *testing.T) {
 	d := newDesk(t)
-	d.card.Remove()
-	time.Sleep(1500 * time.Millisecond) // pcscd looks every 0.4 s, and a second is the least it is sure to see
+	d.lift(t)
 	b := d.firefox(t)
-	d.card.Insert()
-	time.Sleep(1500 * time.Millisecond)
+	d.lay(t)
+	time.Sleep(1500 * time.Millisecond) // NSS looks once a second
 	must(t, b.Give(d.ctx, "5678"))
 	must(t, b.Open(d.ctx, d.site.Required))
 	d.wantLogin(t, b, 1)
+	d.wantVerified(t, 1)
+}
+
+// firefoxPINWindow is the title of the window that asks for the PIN.
+const firefoxPINWindow = "Password Required"
+
+// atKeyboard starts a Firefox on a display, with somebody at the keyboard.
+func (d desk) atKeyboard(t *testing.T) (*firefox.Browser, display) {
+	t.Helper()
+	rig.Need(t, "firefox-esr")
+	s := newDisplay(t)
+	b, err := firefox.Start(d.ctx, firefox.Options{Module: module, CA: d.site.CA, Window: true, Keys: true})
+	must(t, err)
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+		wantNoHelper(t)
+	})
+	return b, s
+}
+
+// chooseInFirefox confirms the choice of the certificate, if it is asked for, and
+// returns the window that then asks for the PIN.
+func chooseInFirefox(s display) string {
+	s.t.Helper()
+	for range 10 {
+		if w := s.window(firefoxPINWindow, 2*time.Second); w != "" {
+			return w
+		}
+		s.shoot("choice")
+		s.keys("Return")
+	}
+	s.t.Fatal("no window asks for the PIN")
+	return ""
+}
+
+func TestFirefoxAtTheKeyboard(t *testing.T) {
+	d := newDesk(t)
+	b, s := d.atKeyboard(t)
+	must(t, b.Open(d.ctx, d.site.Required))
+	w := chooseInFirefox(s)
+	s.shoot("pin")
+	s.answer(w, "5678")
+	d.wantLogin(t, b, 0)
+	d.wantVerified(t, 1)
+}
+
+// The card is lifted while the PIN is asked for and laid down again: that login
+// fails, since the certificate that was chosen belongs to the card that left. The
+// next one works, with the PIN that was typed.
+func TestFirefoxCardLifted(t *testing.T) {
+	d := newDesk(t)
+	b, s := d.atKeyboard(t)
+	must(t, b.Open(d.ctx, d.site.Required))
+	w := chooseInFirefox(s)
+	d.lift(t)
+	d.lay(t)
+	s.answer(w, "5678")
+	v, err := b.Await(d.ctx)
+	must(t, err)
+	s.shoot("lifted")
+	if v.Kind != firefox.Failure {
+		t.Errorf("firefox shows %+v, want a failure", v)
+	}
+	must(t, b.Open(d.ctx, d.site.Landing))
+	must(t, b.Open(d.ctx, d.site.Required))
+	d.wantLogin(t, b, 0)
+	for _, e := range d.card.Ledger() {
+		if e.SW != "9000" {
+			t.Errorf("a try was lost: %+v", e)
+		}
+	}
 }

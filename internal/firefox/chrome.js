@@ -39,7 +39,7 @@ function onDialog(window) {
   ui.button0.click();
 }
 
-Services.obs.addObserver(onDialog, "common-dialog-loaded");
+const attend = () => Services.obs.addObserver(onDialog, "common-dialog-loaded");
 
 function look() {
   const browser = browserWindow().gBrowser.selectedBrowser;
@@ -60,7 +60,7 @@ async function shoot() {
 }
 
 const { GeckoDriver } = ChromeUtils.importESModule("chrome://remote/content/marionette/driver.sys.mjs");
-const ours = { trustCA, addModule, open, give, look, shoot };
+const ours = { trustCA, addModule, attend, open, give, look, shoot };
 const { getCommandHandler } = GeckoDriver.prototype;
 GeckoDriver.prototype.getCommandHandler = function (name) {
   const f = name.startsWith("CIE:") && ours[name.slice(4)];

@@ -28,6 +28,7 @@ type Options struct {
 	Module  string // path of the PKCS#11 library
 	CA      string // file, PEM: a CA to believe besides the public ones; "": none
 	Window  bool   // on the display, for a person to look at; else without one
+	Keys    bool   // somebody at the keyboard chooses the certificate and types the PIN
 	Log     string // file for what Firefox writes; "": nowhere
 }
 
@@ -47,7 +48,6 @@ type Browser struct {
 // preferences of the profile: the remote port is any that is free, and nothing is
 // fetched that was not asked for.
 const preferences = `user_pref("marionette.port", 0);
-user_pref("security.default_personal_cert", "Select Automatically");
 user_pref("app.update.auto", false);
 user_pref("browser.aboutwelcome.enabled", false);
 user_pref("browser.shell.checkDefaultBrowser", false);
@@ -90,7 +90,12 @@ func (b *Browser) start(ctx context.Context, o Options) error {
 	if b.profile, err = os.MkdirTemp("", "cie-firefox-"); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(b.profile, "user.js"), []byte(preferences), 0o600); err != nil {
+	choice := "Select Automatically"
+	if o.Keys {
+		choice = "Ask Every Time"
+	}
+	all := fmt.Appendf(nil, "%suser_pref(%q, %q);\n", preferences, "security.default_personal_cert", choice)
+	if err := os.WriteFile(filepath.Join(b.profile, "user.js"), all, 0o600); err != nil {
 		return err
 	}
 	if err := b.run(program, o); err != nil {
@@ -183,6 +188,11 @@ func (b *Browser) do(ctx context.Context, function string, into any, arguments .
 }
 
 func (b *Browser) setUp(ctx context.Context, o Options) error {
+	if !o.Keys {
+		if err := b.do(ctx, "attend", nil); err != nil {
+			return err
+		}
+	}
 	if o.CA != "" {
 		content, err := os.ReadFile(o.CA)
 		if err != nil {
