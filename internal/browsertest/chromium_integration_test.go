@@ -71,8 +71,8 @@ func (c chromium) open(url string) {
 	browser.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	must(c.t, browser.Start())
 	c.t.Cleanup(func() {
-		ended := make(chan error, 1)
-		go func() { ended <- browser.Wait() }()
+		ended := make(chan struct{})
+		go func() { defer close(ended); _ = browser.Wait() }()
 		_ = browser.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-ended:
