@@ -170,8 +170,9 @@ func (r *buttonRenderer) MinSize() fyne.Size {
 
 func (r *buttonRenderer) Layout(size fyne.Size) {
 	r.ring.Resize(size)
-	r.ground.Move(fyne.NewPos(ringWidth, ringWidth))
-	r.ground.Resize(size.SubtractWidthHeight(2*ringWidth, 2*ringWidth))
+	gap := 1.5 * ringWidth
+	r.ground.Move(fyne.NewPos(gap, gap))
+	r.ground.Resize(size.SubtractWidthHeight(2*gap, 2*gap))
 	x, _ := r.padding()
 	content := r.MinSize().Width - 2*x
 	if r.button.weight != place && r.button.weight != quiet {

@@ -36,7 +36,7 @@ func newErrorView(w *Window, err error, again func()) (fyne.CanvasObject, fyne.F
 	})
 	actions.Add(more)
 	view.Objects = []fyne.CanvasObject{
-		marked(iconCross, colorDanger, subheading(m.What)),
+		titled(iconCross, colorDanger, m.What),
 		strong(m.Tries, colorQuiet),
 		paragraph(m.Next),
 		actions,
@@ -49,9 +49,12 @@ func newErrorView(w *Window, err error, again func()) (fyne.CanvasObject, fyne.F
 // leads to it.
 func remedy(situation string) (key string, open opener) {
 	switch situation {
-	default:
-		return "", nil
+	case "pin-blocked", "pin-wrong", "pin-last-try":
+		return "win.unblock", newUnblock
+	case "not-paired", "half-stale", "pairing-damaged":
+		return "win.pair.go", newPair
 	}
+	return "", nil
 }
 
 // report is what support needs to know, and nobody is to be known by.

@@ -4,17 +4,19 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
 
 	"github.com/softwarecie/cie/internal/pairing"
 )
 
-// The home screen shows the paired cards and what to do next.
+// The home screen shows the paired cards and what to do next; before the first
+// one is paired, the way there.
 type homeScreen struct {
 	w   *Window
 	box *fyne.Container
 }
 
-func newHome(w *Window) screen { return &homeScreen{w: w, box: stacked(3 * unit)} }
+func newHome(w *Window) screen { return &homeScreen{w: w, box: stacked(2 * unit)} }
 
 // Content is filled by the state.
 func (s *homeScreen) Content() fyne.CanvasObject { return s.box }
@@ -29,38 +31,94 @@ func (s *homeScreen) StateChanged(now state) {
 	case !now.known:
 		s.box.Add(aside(s.w.t("win.strip.looking")))
 	case len(now.paired) == 0:
-		s.box.Add(s.welcome())
+		s.box.Add(newSteps(s.w, now))
 	default:
 		s.cards(now)
+	}
+	if now.damaged != nil {
+		m := s.w.texts.Explain(now.damaged)
+		s.box.Add(note(iconWarning, colorCaution, m.What+" "+m.Next))
 	}
 	s.w.mnemonics()
 }
 
-// welcome is seen before the first card is paired.
-func (s *homeScreen) welcome() fyne.CanvasObject {
-	return stacked(2*unit, heading(s.w.t("win.welcome")), paragraph(s.w.t("win.welcome.text")))
-}
-
-// cards shows each paired card.
+// cards shows each paired card, and offers to pair one that is not.
 func (s *homeScreen) cards(now state) {
+	w := s.w
+	s.box.Add(heading(w.t("win.cards", "n", len(now.paired))))
 	for _, r := range now.paired {
 		s.box.Add(s.card(r, now))
 	}
-}
-
-func (s *homeScreen) card(r pairing.Record, now state) fyne.CanvasObject {
-	w := s.w
-	holder := holderOf(r)
-	content := stacked(unit,
-		subheading(holder.FullName()),
-		aside(holder.DocumentNumber+" · "+w.t("cli.expires", "date", date(holder.Expires))+" · "+r.Family),
-		aside(w.tries("pin", r.Tries)),
-	)
-	if here, ok := now.card(); ok && here.PAN == r.PAN {
-		content.Add(marked(iconCheck, colorGood, paragraph(w.t("win.ready"))))
+	for _, c := range now.readers {
+		if c.CIE && c.Record == nil {
+			pair := newButton(primary, w.t("win.pair.go"), func() { w.Go(newPair) })
+			s.box.Add(panel(stacked(2*unit, marked(iconCard, theme.ColorNamePrimary, paragraph(w.t("win.new-card", "reader", c.Reader.Name))), beside(pair)), theme.ColorNamePrimary))
+		}
 	}
-	return panel(content, colorLine)
+	if len(now.paired) > 1 {
+		s.box.Add(beside(newButton(quiet, w.t("win.unpair.all"), func() { w.Go(newUnpair(now.paired...)) })))
+	}
 }
 
-// date is a day as it is written here.
-func date(t time.Time) string { return t.Format("02/01/2006") }
+// card shows one card: whose, until when, and what can be done with it.
+func (s *homeScreen) card(r pairing.Record, now state) fyne.CanvasObject {
+	w, h := s.w, holderOf(r)
+	content := stacked(unit,
+		subheading(h.FullName()),
+		aside(h.DocumentNumber+" · "+w.t("cli.expires", "date", w.date(h.Expires))+" · "+r.Family),
+	)
+	if r.Genuine == "test" {
+		content.Add(marked(iconInfo, theme.ColorNamePrimary, paragraph(w.t("note.test"))))
+	}
+	edge := colorLine
+	if w.lies(r, now) {
+		edge = colorGood
+		content.Add(marked(iconCheck, colorGood, paragraph(w.t("win.ready"))))
+	} else {
+		content.Add(marked(iconReader, colorQuiet, aside(w.t("win.absent"))))
+	}
+	content.Add(s.triesOf(r))
+	switch until := time.Until(h.Expires); {
+	case until < 0:
+		content.Add(marked(iconWarning, colorDanger, paragraph(w.t("cli.expired"))))
+	case until < soon:
+		content.Add(marked(iconWarning, colorCaution, paragraph(w.t("win.expires-soon"))))
+	}
+	actions := beside()
+	if r.Tries == 0 {
+		actions.Add(newButton(primary, w.t("win.unblock"), func() { w.Go(newUnblock) }))
+	} else {
+		actions.Add(newButton(plain, w.t("win.change"), func() { w.Go(newChange) }))
+	}
+	actions.Add(newButton(quiet, w.t("win.unpair.go"), func() { w.Go(newUnpair(r)) }))
+	content.Add(actions)
+	return panel(content, edge)
+}
+
+// triesOf shows the tries of a paired card when they were last seen.
+func (s *homeScreen) triesOf(r pairing.Record) fyne.CanvasObject {
+	text := s.w.tries("pin", r.Tries)
+	switch {
+	case r.Tries == 0:
+		return marked(iconCross, colorDanger, strong(text, colorDanger))
+	case r.Tries > 0 && r.Tries < 3:
+		return marked(iconWarning, colorCaution, strong(text, colorCaution))
+	}
+	return marked(iconKey, colorQuiet, aside(text))
+}
+
+// soon is how long before the end of a card its holder is told.
+const soon = 90 * 24 * time.Hour
+
+// lies says whether a paired card lies on a reader.
+func (w *Window) lies(r pairing.Record, now state) bool {
+	for _, c := range now.readers {
+		if c.CIE && c.PAN == r.PAN {
+			return true
+		}
+	}
+	return false
+}
+
+// date is a day as it is written in the language.
+func (w *Window) date(t time.Time) string { return t.Format(w.t("win.date")) }

@@ -40,17 +40,12 @@ type glyph struct {
 }
 
 // Name is another for each colour.
-func (g glyph) Name() string { return fmt.Sprintf("%s-%s.svg", g.body, g.hex()) }
+func (g glyph) Name() string { return fmt.Sprintf("%s-%s.svg", g.body, hex(g.color)) }
 
 // Content is the SVG.
 func (g glyph) Content() []byte {
 	return fmt.Appendf(nil, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" width="24" height="24">`+
-		`<g fill="none" stroke="%s" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round">%s</g></svg>`, g.hex(), g.body)
-}
-
-func (g glyph) hex() string {
-	r, gr, b, _ := themed(g.color).RGBA()
-	return fmt.Sprintf("#%02x%02x%02x", r>>8, gr>>8, b>>8)
+		`<g fill="none" stroke="%s" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round">%s</g></svg>`, hex(g.color), g.body)
 }
 
 // drawn is an icon of the size of text.

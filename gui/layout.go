@@ -4,7 +4,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/theme"
 )
 
 // widest is the widest a column of text becomes: longer lines are hard to read.
@@ -155,7 +154,10 @@ func (i inset) MinSize(objects []fyne.CanvasObject) fyne.Size {
 
 // A leading sets a small object at the left, as high as the first line, and
 // another beside it in the rest of the width.
-type leading struct{ gap float32 }
+type leading struct {
+	gap  float32
+	size fyne.ThemeSizeName // of the text
+}
 
 // Layout places the two.
 func (l leading) Layout(objects []fyne.CanvasObject, size fyne.Size) {
@@ -165,7 +167,7 @@ func (l leading) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	height := heightAt(text, rest)
 	text.Move(fyne.NewPos(side.Width+l.gap, 0))
 	text.Resize(fyne.NewSize(rest, max(height, size.Height)))
-	first := fyne.MeasureText("M", sized(theme.SizeNameText), fyne.TextStyle{}).Height + unit
+	first := fyne.MeasureText("M", sized(l.size), fyne.TextStyle{}).Height + unit
 	mark.Move(fyne.NewPos(0, max(first-side.Height, 0)/2))
 	mark.Resize(side)
 }

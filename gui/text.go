@@ -51,7 +51,12 @@ func strong(text string, color fyne.ThemeColorName) fyne.CanvasObject {
 
 // marked is an icon with text beside it: state is never colour alone.
 func marked(icon string, color fyne.ThemeColorName, text fyne.CanvasObject) *fyne.Container {
-	return container.New(leading{unit}, drawn(icon, color), text)
+	return container.New(leading{unit, theme.SizeNameText}, drawn(icon, color), text)
+}
+
+// titled is an icon with a title beside it.
+func titled(icon string, color fyne.ThemeColorName, title string) *fyne.Container {
+	return container.New(leading{unit, theme.SizeNameSubHeadingText}, drawn(icon, color), subheading(title))
 }
 
 // note is a remark of some weight on a surface of its own.

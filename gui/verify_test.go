@@ -8,13 +8,13 @@ import (
 
 func TestVerify(t *testing.T) {
 	b := newBench(t, i18n.Italian)
-	b.Open("win.verify")
+	b.Go(newVerify)
 	b.typed("12345678")
 	b.tap("win.verify.go")
 	b.sees("cli.pin-right")
 	b.tap("win.done")
 
-	b.Open("win.verify")
+	b.Go(newVerify)
 	b.typed("00000000")
 	b.tap("win.verify.go")
 	b.sees("error.pin-wrong.what")

@@ -17,6 +17,7 @@ import (
 
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/i18n"
+	"github.com/softwarecie/cie/internal/icon"
 	"github.com/softwarecie/cie/internal/settings"
 )
 
@@ -27,6 +28,7 @@ type Deps struct {
 	Settings settings.Settings
 	Language i18n.Language
 	Version  string
+	Tray     bool       // the desktop has a tray
 	Demo     []DemoCard // the emulated cards of the demonstration; nil: real ones
 
 	Do func(func()) // has the window's goroutine run a function; nil: fyne.Do
@@ -53,6 +55,7 @@ type Window struct {
 	work   sync.Mutex    // held while the card is at work: one thing at a time
 	urged  chan struct{} // holds one value: look again
 
+	tray  *tray // nil: none
 	strip *strip
 	rail  []*button
 	body  *fyne.Container
@@ -96,7 +99,7 @@ type entry struct {
 func entries() []entry {
 	return []entry{
 		{home, iconCard, newHome},
-		{"win.verify", iconKey, newVerify},
+		{"win.pin", iconKey, newPIN},
 	}
 }
 
@@ -111,6 +114,8 @@ func New(app fyne.App, deps Deps) *Window {
 	w.win = app.NewWindow(w.t("win.title"))
 	w.win.SetMaster()
 	w.win.SetPadded(false)
+	app.SetIcon(fyne.NewStaticResource("cie.svg", icon.SVG()))
+	w.tray = newTray(w)
 	w.keys()
 	w.size()
 	w.deps.Holder.Progress = func(s cie.Step) { w.deps.Do(func() { w.onStep(s) }) }
@@ -147,6 +152,11 @@ func (w *Window) size() {
 		size := w.win.Canvas().Size()
 		p.SetFloat("width", float64(size.Width))
 		p.SetFloat("height", float64(size.Height))
+		if w.tray != nil {
+			w.Open(home) // codes are not kept behind a hidden window
+			w.win.Hide()
+			return
+		}
 		w.win.Close()
 	})
 }
@@ -237,6 +247,9 @@ func (w *Window) build() {
 // tell shows the state in the strip and to the screen.
 func (w *Window) tell() {
 	w.strip.show(w.state)
+	if w.tray != nil {
+		w.tray.show(w.state)
+	}
 	if s, ok := w.trail[len(w.trail)-1].screen.(watcher); ok {
 		s.StateChanged(w.state)
 	}

@@ -34,6 +34,7 @@ type stage struct {
 	box  *fyne.Container
 	run  *run
 	seen fyne.Focusable
+	laid bool // out in the window
 }
 
 func newStage(w *Window) *stage { return &stage{w: w, box: container.NewStack()} }
@@ -44,16 +45,20 @@ func (s *stage) show(o fyne.CanvasObject, first fyne.Focusable) {
 	s.box.Refresh()
 	s.seen = first
 	s.w.mnemonics()
-	if c := s.w.win.Canvas(); first != nil && c != nil {
-		c.Focus(first)
+	if first != nil && s.laid {
+		s.w.win.Canvas().Focus(first)
 	}
 }
 
-// Focus is where typing goes.
-func (s *stage) Focus() fyne.Focusable { return s.seen }
+// Focus is where typing goes, once the screen is in the window.
+func (s *stage) Focus() fyne.Focusable {
+	s.laid = true
+	return s.seen
+}
 
 // Leave ends the work and forgets the codes.
 func (s *stage) Leave() {
+	s.laid = false
 	if s.run != nil {
 		s.run.end()
 	}
@@ -379,5 +384,5 @@ func (s *stage) finish(what string, then ...string) {
 		texts.Add(paragraph(text))
 	}
 	home := newButton(primary, w.t("win.done"), w.Back)
-	s.show(stacked(3*unit, marked(iconCheck, colorGood, subheading(what)), texts, beside(home)), home)
+	s.show(stacked(3*unit, titled(iconCheck, colorGood, what), texts, beside(home)), home)
 }

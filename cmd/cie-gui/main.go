@@ -3,11 +3,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"runtime/debug"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
 
 	"github.com/softwarecie/cie/gui"
@@ -42,13 +44,27 @@ func run() error {
 		fmt.Println("cie-gui", version)
 		return nil
 	}
+	name := "cie-gui"
+	if *demonstrate {
+		name += "-demo"
+	}
+	only, err := claim(name)
+	if errors.Is(err, errRunning) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer only.close()
 	deps, done, err := wire(*demonstrate)
 	if err != nil {
 		return err
 	}
 	defer done()
+	deps.Tray = hasTray()
 	a := app.NewWithID(id)
 	w := gui.New(a, deps)
+	go only.woken(func() { fyne.Do(w.Show) })
 	w.Show()
 	a.Run()
 	return nil

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// An instance is this program running for this user; a second one asks it to show
+// its window and ends.
+type instance struct{ listener net.Listener }
+
+// errRunning means that the program runs already and was asked to show itself.
+var errRunning = errors.New("runs already")
+
+// claim makes this the only one of a name, or wakes the one that runs. Where there
+// is no folder for the socket, every one goes its own way.
+func claim(name string) (*instance, error) {
+	folder := os.Getenv("XDG_RUNTIME_DIR")
+	if folder == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return &instance{}, nil //nolint:nilerr // see above
+		}
+		folder = filepath.Join(cache, "cie")
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return &instance{}, nil //nolint:nilerr // see above
+	}
+	path := filepath.Join(folder, name+".sock")
+	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		return nil, errors.Join(errRunning, c.Close())
+	}
+	_ = os.Remove(path) // of one that ended without
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return &instance{}, nil //nolint:nilerr // see above
+	}
+	return &instance{listener}, nil
+}
+
+// woken calls show whenever another one was started. Nothing is read from it.
+func (i *instance) woken(show func()) {
+	if i.listener == nil {
+		return
+	}
+	for {
+		c, err := i.listener.Accept()
+		if err != nil {
+			return
+		}
+		_ = c.Close()
+		show()
+	}
+}
+
+func (i *instance) close() {
+	if i.listener != nil {
+		_ = i.listener.Close()
+	}
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// hasTray says whether the desktop has a place for tray icons.
+func hasTray() bool { return true }

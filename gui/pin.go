@@ -1,0 +1,52 @@
+package gui
+
+import (
+	"context"
+
+	"fyne.io/fyne/v2"
+
+	"github.com/softwarecie/cie/internal/cie"
+)
+
+// The PIN screen offers what can be done with the PIN.
+type pinScreen struct{ *stage }
+
+func newPIN(w *Window) screen {
+	s := &pinScreen{stage: newStage(w)}
+	s.ask()
+	return s
+}
+
+// Content is the stage.
+func (s *pinScreen) Content() fyne.CanvasObject { return s.box }
+
+func (s *pinScreen) ask() {
+	w := s.w
+	offer := func(title, text string, open func()) fyne.CanvasObject {
+		return panel(stacked(unit, subheading(w.t(title)), paragraph(w.t(text)), beside(newButton(plain, w.t(title), open))), colorLine)
+	}
+	s.show(stacked(2*unit,
+		heading(w.t("win.pin")),
+		offer("win.change", "win.pin.change.text", func() { w.Go(newChange) }),
+		offer("win.unblock", "win.pin.unblock.text", func() { w.Go(newUnblock) }),
+		offer("win.verify", "win.verify.text", func() { w.Go(newVerify) }),
+		offer("win.tries", "win.tries.text", s.onTries),
+	), nil)
+}
+
+// onTries reads the tries left of both codes, which costs none.
+func (s *pinScreen) onTries() {
+	var left cie.Tries
+	s.start(task{
+		title: s.w.t("win.tries"),
+		steps: []cie.Step{cie.StepConnect, cie.StepAuthenticate},
+		do: func(ctx context.Context, target cie.Target) (err error) {
+			left, err = s.w.deps.Holder.Tries(ctx, target)
+			return err
+		},
+		done: func() {
+			s.finish(s.w.tries("pin", left.PIN), s.w.tries("puk", left.PUK), s.w.t("tries.unchanged"))
+		},
+		again: s.ask,
+	})
+}
