@@ -19,6 +19,9 @@ func newErrorView(w *Window, err error, again func()) (fyne.CanvasObject, fyne.F
 	if key, open := remedy(m.Key); open != nil {
 		actions.Add(newButton(plain, w.t(key), func() { w.Go(open) }))
 	}
+	if n := explains(m.Key); n != "" {
+		actions.Add(leadsTo(w, n))
+	}
 	details := stacked(unit, line(), aside(m.Code), aside(scrub(err.Error())))
 	copied := newButton(quiet, w.t("win.copy-report"), nil)
 	copied.icon = iconCopy

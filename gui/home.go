@@ -121,4 +121,4 @@ func (w *Window) lies(r pairing.Record, now state) bool {
 }
 
 // date is a day as it is written in the language.
-func (w *Window) date(t time.Time) string { return t.Format(w.t("win.date")) }
+func (w *Window) date(t time.Time) string { return w.texts.Date(t) }

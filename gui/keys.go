@@ -9,7 +9,7 @@ import (
 )
 
 // keys has the window act on the keys that no field wants: Enter presses the
-// primary button, Escape goes back, Alt shows the mnemonics and Alt with a letter
+// primary button, Escape goes back, F1 helps, Alt shows the mnemonics and Alt with a letter
 // presses a button.
 func (w *Window) keys() {
 	c := w.win.Canvas()
@@ -20,6 +20,8 @@ func (w *Window) keys() {
 			return
 		case key.Name == fyne.KeyEscape:
 			w.Escape()
+		case key.Name == fyne.KeyF1:
+			w.Help()
 		case key.Name == fyne.KeyReturn, key.Name == fyne.KeyEnter:
 			w.press(func(b *button) bool { return b.weight == primary })
 		}

@@ -178,6 +178,30 @@ func (l leading) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return fyne.NewSize(mark.Width+l.gap+text.Width, max(mark.Height, text.Height))
 }
 
+// beneath sets a mark of a list beside its text, both on the first line.
+func beneath(mark, text fyne.CanvasObject) *fyne.Container {
+	return container.New(hanging{unit}, mark, text)
+}
+
+// A hanging sets the mark of an item of a list at the left, and the text beside
+// it in the rest of the width.
+type hanging struct{ gap float32 }
+
+// Layout places the two.
+func (h hanging) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	side := objects[0].MinSize()
+	rest := size.Width - side.Width - h.gap
+	objects[0].Resize(side)
+	objects[1].Move(fyne.NewPos(side.Width+h.gap, 0))
+	objects[1].Resize(fyne.NewSize(rest, heightAt(objects[1], rest)))
+}
+
+// MinSize fits both.
+func (h hanging) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	mark, text := objects[0].MinSize(), objects[1].MinSize()
+	return fyne.NewSize(mark.Width+h.gap+text.Width, max(mark.Height, text.Height))
+}
+
 // panel puts an object on a surface with round corners.
 func panel(o fyne.CanvasObject, edge fyne.ThemeColorName) *fyne.Container {
 	ground := canvas.NewRectangle(themed(colorSurface))

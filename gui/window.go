@@ -100,6 +100,7 @@ func entries() []entry {
 	return []entry{
 		{home, iconCard, newHome},
 		{"win.pin", iconKey, newPIN},
+		{"win.guides", iconBook, newGuides},
 	}
 }
 
@@ -234,7 +235,7 @@ func (w *Window) build() {
 		w.rail = append(w.rail, b)
 		rail.Add(b)
 	}
-	w.body = container.NewStack(container.NewVScroll(container.New(page{}, now.Content())))
+	w.body = container.NewStack(container.NewVScroll(container.New(page{}, withHelp(w, now))))
 	w.win.SetTitle(w.t("win.title"))
 	w.win.SetContent(container.New(&frame{rail: w.rail}, w.strip.content(), withGround(rail), w.body))
 	w.mnemonics()

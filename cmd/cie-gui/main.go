@@ -62,6 +62,11 @@ func run() error {
 	}
 	defer done()
 	deps.Tray = hasTray()
+	if os.Getenv("RESOURCE_NAME") == "" { // the name of windows for X11, by which a desktop finds their icon
+		if err := os.Setenv("RESOURCE_NAME", id); err != nil {
+			return err
+		}
+	}
 	a := app.NewWithID(id)
 	w := gui.New(a, deps)
 	go only.woken(func() { fyne.Do(w.Show) })

@@ -11,7 +11,6 @@ package guide
 import (
 	"embed"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -99,60 +98,4 @@ func fill(text string) string {
 func Target(link string) (Name, bool) {
 	stem, found := strings.CutSuffix(link, ".md")
 	return Name(stem), found && slices.Contains(Names(), Name(stem))
-}
-
-var (
-	link   = regexp.MustCompile(`\[([^\]]*)\]\(([^)]*)\)`)
-	marked = regexp.MustCompile("\\*\\*([^*]*)\\*\\*|`([^`]*)`")
-)
-
-// Plain is the text for a terminal of so many columns: links are followed by the
-// name of their guide, headings underlined, lines broken between words.
-func (g Guide) Plain(columns int) string {
-	var out strings.Builder
-	out.WriteString(underlined(g.Title, "="))
-	for line := range strings.Lines(g.Text) {
-		line = strings.TrimRight(line, "\n")
-		line = link.ReplaceAllStringFunc(line, func(l string) string {
-			m := link.FindStringSubmatch(l)
-			target, _ := Target(m[2])
-			return fmt.Sprintf("%s (→ %s)", m[1], target)
-		})
-		line = marked.ReplaceAllString(line, "$1$2")
-		if heading, ok := strings.CutPrefix(line, "## "); ok {
-			out.WriteString(underlined(heading, "-"))
-			continue
-		}
-		out.WriteString(wrap(line, columns))
-	}
-	return out.String()
-}
-
-func underlined(heading, stroke string) string {
-	return heading + "\n" + strings.Repeat(stroke, len([]rune(heading))) + "\n"
-}
-
-// listMark is what an item of a list begins with.
-var listMark = regexp.MustCompile(`^(- |[0-9]\. )`)
-
-// wrap breaks a line between words; an item of a list goes on under its text.
-func wrap(line string, columns int) string {
-	indent := strings.Repeat(" ", len(listMark.FindString(line)))
-	var out strings.Builder
-	width := 0
-	for i, word := range strings.Fields(line) {
-		n := len([]rune(word))
-		switch {
-		case i == 0:
-		case width+1+n > columns:
-			out.WriteString("\n" + indent)
-			width = len(indent)
-		default:
-			out.WriteString(" ")
-			width++
-		}
-		out.WriteString(word)
-		width += n
-	}
-	return out.String() + "\n"
 }

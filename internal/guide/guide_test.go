@@ -45,6 +45,8 @@ func shape(text string) map[string][]string {
 	return s
 }
 
+var link = regexp.MustCompile(`\[([^\]]*)\]\(([^)]*)\)`)
+
 var placeholder = regexp.MustCompile(`\{\{[^}]*\}\}`)
 
 func TestEveryGuideInEveryLanguage(t *testing.T) {
@@ -156,8 +158,8 @@ func TestQuotedVerdicts(t *testing.T) {
 }
 
 func TestPlain(t *testing.T) {
-	got := Guide{Name: Codes, Title: "Titolò", Text: "Uno due **tre** [quattro](lost.md) `cinque`\n\n## Sei\n\n- sette otto nove dieci\n"}.Plain(20)
-	want := "Titolò\n======\nUno due tre quattro\n(→ lost) cinque\n\nSei\n---\n\n- sette otto nove\n  dieci\n"
+	got := Guide{Name: Codes, Title: "Titolò", Text: "Uno due **tre** [quattro](lost.md) `cinque`\n\n## Sei\n\n- sette otto nove dieci\n- undici\n\nFine\n"}.Plain(20)
+	want := "Titolò\n======\nUno due tre quattro\n(→ lost) cinque\n\nSei\n---\n• sette otto nove\n  dieci\n• undici\n\nFine\n"
 	if got != want {
 		t.Errorf("%q, want\n%q", got, want)
 	}

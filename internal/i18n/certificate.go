@@ -17,8 +17,8 @@ func (c *Catalogue) Certificate(d trust.Certificate, private bool) []Row {
 		{"certificate.holder", d.FullName()},
 		{"certificate.document", d.DocumentNumber},
 		{"certificate.tax-code", d.TaxCode},
-		{"certificate.from", Date(d.From)},
-		{"certificate.expires", Date(d.Expires)},
+		{"certificate.from", c.Date(d.From)},
+		{"certificate.expires", c.Date(d.Expires)},
 		{"certificate.issuer", d.Issuer},
 		{"certificate.chain", strings.Join(d.Chain, " › ")},
 		{"certificate.genuine", c.T("genuine." + string(d.Genuine))},
@@ -37,5 +37,5 @@ func (c *Catalogue) Certificate(d trust.Certificate, private bool) []Row {
 	return shown
 }
 
-// Date is a day as people in Italy write it, in all its languages.
-func Date(t time.Time) string { return t.Format("02/01/2006") }
+// Date is a day as it is written in the language.
+func (c *Catalogue) Date(t time.Time) string { return t.Format(c.T("win.date")) }
