@@ -20,7 +20,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # The programs in Go, each in a folder of cmd.
 PROGRAMS := $(patsubst cmd/%/main.go,%,$(wildcard cmd/*/main.go))
 
-.PHONY: help deps build run test unit integration race fuzz fuzz-short check lint vet format docs clean
+.PHONY: help deps build run test unit integration soak race fuzz fuzz-short check lint vet format docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -45,6 +45,9 @@ unit: ## run the tests that need nothing but Go
 
 integration: build ## run the tests that go through pcscd and other programs
 	scripts/integration.sh
+
+soak: build ## run the storms on the PKCS#11 library SOAK (50) times as long
+	go test -tags integration -count 1 -timeout 12h -run 'Storm|Finalize|Forks|Unload|Processes' ./internal/moduletest -soak $(or $(SOAK),50)
 
 race: ## run the unit tests with the race detector
 	go test -race ./...

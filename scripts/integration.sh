@@ -11,5 +11,8 @@ mapfile -t files < <(grep -rl --include='*_test.go' '^//go:build integration' .)
 mapfile -t packages < <(dirname "${files[@]}" | sort -u)
 names=$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' "${files[@]}" | grep -vx TestMain | sort -u | paste -sd '|')
 
+rm -f build/consumers.txt
 go test -tags gles,integration -p 1 -timeout 20m -run "^($names)\$" "${packages[@]}"
+echo "What programs can do with the PKCS#11 library:"
+sort build/consumers.txt
 internal/rig/private-pcscd.sh scripts/story.sh emulated

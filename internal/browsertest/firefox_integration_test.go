@@ -209,6 +209,44 @@ func TestFirefoxCardAfterStart(t *testing.T) {
 	d.wantVerified(t, 1)
 }
 
+// Where the certificate is asked for but not demanded, one logs in all the same.
+func TestFirefoxOptional(t *testing.T) {
+	d := newDesk(t)
+	b := d.firefox(t)
+	must(t, b.Give(d.ctx, "5678"))
+	must(t, b.Open(d.ctx, d.site.Optional))
+	d.wantLogin(t, b, 1)
+}
+
+// A site that demands TLS 1.3 gets no certificate: the card cannot sign as TLS 1.3
+// wants it, and Firefox asks for the PIN before it knows.
+func TestFirefoxTLS13(t *testing.T) {
+	d := newDesk(t)
+	b := d.firefox(t)
+	must(t, b.Give(d.ctx, "5678"))
+	must(t, b.Open(d.ctx, d.site.TLS13))
+	v, err := b.Await(d.ctx)
+	must(t, err)
+	must(t, b.Screenshot(d.ctx, filepath.Join(screenshots, t.Name()+".png")))
+	if v.Kind != firefox.Failure {
+		t.Errorf("firefox shows %+v, want a failure", v)
+	}
+	for {
+		select {
+		case a := <-d.attempts:
+			if a.Outcome == demosite.Gone {
+				continue
+			}
+			if a.Outcome != demosite.NoCertificate || a.Version != "TLS 1.3" {
+				t.Errorf("attempt %+v", a)
+			}
+			return
+		case <-d.ctx.Done():
+			t.Fatal("the site saw no attempt")
+		}
+	}
+}
+
 // firefoxPINWindow is the title of the window that asks for the PIN.
 const firefoxPINWindow = "Password Required"
 

@@ -25,7 +25,8 @@ import (
 	"github.com/softwarecie/cie/internal/rig"
 )
 
-// A consumer counts what a program can do with the module, for a line at the end.
+// A consumer counts what a program can do with the module, for a line in
+// build/consumers.txt, which scripts/integration.sh shows.
 type consumer struct {
 	*testing.T
 	name          string
@@ -34,7 +35,14 @@ type consumer struct {
 
 func newConsumer(t *testing.T, name string) *consumer {
 	c := &consumer{T: t, name: name}
-	t.Cleanup(func() { t.Logf("%s: %d of %d", c.name, c.passed, c.total) })
+	t.Cleanup(func() {
+		line := fmt.Sprintf("%s: %d of %d", c.name, c.passed, c.total)
+		t.Log(line)
+		list, err := os.OpenFile(filepath.Join("..", "..", "build", "consumers.txt"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		must(t, err)
+		_, err = fmt.Fprintln(list, line)
+		must(t, errors.Join(err, list.Close()))
+	})
 	return c
 }
 
