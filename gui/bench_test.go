@@ -2,10 +2,12 @@ package gui
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
@@ -26,6 +28,11 @@ type bench struct {
 
 func newBench(t *testing.T, l i18n.Language) *bench {
 	t.Helper()
+	return newBenchWith(t, l, settings.Default())
+}
+
+func newBenchWith(t *testing.T, l i18n.Language, chosen settings.Settings) *bench {
+	t.Helper()
 	d, err := demo.New(0, "Reader 1", "Reader 2")
 	if err != nil {
 		t.Fatal(err)
@@ -34,11 +41,11 @@ func newBench(t *testing.T, l i18n.Language) *bench {
 	b := &bench{test: t, demo: d, queue: make(chan func(), 1000)}
 	app := test.NewTempApp(t)
 	b.Window = New(app, Deps{
-		Holder: d.Holder, Settings: settings.Default(), Language: l, Version: "test",
+		Holder: d.Holder, Settings: chosen, Language: l, Version: "test",
 		Changes: func(context.Context, func()) {}, // tests urge
 		Do:      func(f func()) { b.queue <- f },
 	})
-	b.win.Resize(b.win.Canvas().Size())
+	b.win.Resize(fyne.NewSize(800, 600))
 	t.Cleanup(func() {
 		b.Close()
 		b.work.Lock() // whoever is at work has ended
@@ -101,4 +108,39 @@ func (b *bench) sees(key string, args ...any) {
 	b.test.Helper()
 	text := b.t(key, args...)
 	b.until("to see "+text, func() bool { return strings.Contains(b.seen(), text) })
+}
+
+// key presses a key where the focus is.
+func (b *bench) key(name string) {
+	event := &fyne.KeyEvent{Name: fyne.KeyName(name)}
+	if focused := b.win.Canvas().Focused(); focused != nil {
+		focused.TypedKey(event)
+		return
+	}
+	b.win.Canvas().OnTypedKey()(event)
+}
+
+// cannot wants a button that cannot be pressed.
+func (b *bench) cannot(key string) {
+	b.test.Helper()
+	for _, x := range b.buttons() {
+		if x.text == b.t(key) && !x.disabled {
+			b.test.Errorf("%s can be pressed", x.text)
+		}
+	}
+}
+
+// ledger wants these commands on the codes of the first card, and no other but
+// questions for the tries.
+func (b *bench) ledger(want ...string) {
+	b.test.Helper()
+	var got []string
+	for _, e := range b.demo.Cards[0].Ledger() {
+		if e.Kind != "query" {
+			got = append(got, e.Kind+" "+e.SW)
+		}
+	}
+	if !slices.EqualFunc(got, want, strings.EqualFold) {
+		b.test.Errorf("ledger %q, want %q", got, want)
+	}
 }
