@@ -11,8 +11,9 @@ import (
 func TestPair(t *testing.T) {
 	b := newBench(t, i18n.Italian)
 	b.tap("win.pair.go") // on the way to the first card
-	b.pairFirst()
+	b.fill("12345678")
 	b.sees("win.pair.done.half")
+	b.until("the pairing is seen", func() bool { return len(b.state.paired) == 1 })
 	b.tap("win.done")
 	b.sees("win.ready")
 	if r := b.state.paired[0]; !r.HasHalf() || r.Tries != 3 {
