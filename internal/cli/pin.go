@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +10,7 @@ import (
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/pairing"
 	"github.com/softwarecie/cie/internal/secret"
+	"github.com/softwarecie/cie/internal/settings"
 )
 
 // prepared chooses the card and, where a person will be asked, tells first what
@@ -111,23 +110,44 @@ func (a *App) unpairCommand() *cobra.Command {
 }
 
 func (a *App) forgetCommand() *cobra.Command {
-	all := false
-	c := a.command("forget --all", "cli.forget", "  cie forget --all", func(context.Context, []string) error {
-		if !all {
-			return usage(errors.New("say --all: everything is forgotten"))
+	all, list, set := false, false, false
+	c := a.command("forget", "cli.forget", "  cie forget --list\n  cie forget --all\n  cie forget --all --settings", func(context.Context, []string) error {
+		switch {
+		case list:
+			return a.kept()
+		case !all:
+			return usage(errors.New("say --all: everything is forgotten; or --list"))
 		}
-		if a.holder.Pairings == nil {
-			return nil
-		}
-		folder := a.holder.Pairings.Folder()
-		if err := a.holder.Pairings.Forget(); err != nil {
+		if err := settings.Forget(a.holder); err != nil || !set {
 			return err
 		}
-		_ = os.Remove(filepath.Dir(folder)) // ours too, if nothing else is in it
-		return nil
+		return settings.ForgetSettings()
 	})
 	c.Flags().BoolVar(&all, "all", false, a.t("cli.flag.all"))
+	c.Flags().BoolVar(&list, "list", false, a.t("cli.flag.list"))
+	c.Flags().BoolVar(&set, "settings", false, a.t("cli.flag.settings"))
 	return c
+}
+
+// kept lists every file that the programs have stored for this user.
+func (a *App) kept() error {
+	all, err := settings.Kept(a.holder)
+	if err != nil {
+		return err
+	}
+	a.result.Kept = []keptInfo{}
+	for _, k := range all {
+		info := keptInfo{Kind: string(k.Kind), Path: k.Path, Size: k.Size}
+		if k.PAN != (applet.PAN{}) {
+			info.PAN = k.PAN.String()
+		}
+		a.result.Kept = append(a.result.Kept, info)
+		a.print("%8d  %s\n          %s", k.Size, a.messages.Kept(k), k.Path)
+	}
+	if len(all) == 0 {
+		a.print("%s", a.t("kept.nothing"))
+	}
+	return nil
 }
 
 func (a *App) pinCommand() *cobra.Command {

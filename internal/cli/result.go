@@ -120,6 +120,7 @@ type result struct {
 	Readers   []readerInfo `json:"readers,omitempty"`
 	Cards     []CardInfo   `json:"cards,omitempty"`
 	Check     *checkInfo   `json:"check,omitempty"`
+	Kept      []keptInfo   `json:"kept,omitempty"`
 	Output    string       `json:"output,omitempty"` // file written
 	Site      *siteInfo    `json:"site,omitempty"`
 	Attempt   *attemptInfo `json:"attempt,omitempty"`
@@ -151,6 +152,14 @@ type readerInfo struct {
 	ATR   string `json:"atr,omitempty"`
 	PAN   string `json:"pan,omitempty"`
 	Error string `json:"error,omitempty"`
+}
+
+// keptInfo is one file that is stored, or an entry of the keyring.
+type keptInfo struct {
+	Kind string `json:"kind"` // key, lock, card, pending, tries, rest, keyring, settings, window
+	Path string `json:"path"`
+	Size int64  `json:"size"` // bytes
+	PAN  string `json:"pan,omitempty"`
 }
 
 // checkInfo is what card check found.

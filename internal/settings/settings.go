@@ -176,17 +176,27 @@ func (s Settings) Holder(cards cie.Cards, keyring time.Duration) (*cie.Holder, e
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSettings, err)
 	}
-	h := &cie.Holder{
-		Cards: cards, Roots: roots, Linger: s.PIN.Linger.Duration, KeepHalf: s.Pairing.Half, LastTry: !s.PIN.LastTryGuard,
-	}
+	h := &cie.Holder{Cards: cards, Roots: roots}
 	folder, err := pairing.DefaultFolder()
 	if err != nil {
-		return h, nil //nolint:nilerr // see above
+		return h, s.Apply(h, keyring) // see above
+	}
+	if h.Pairings, err = pairing.Open(folder); err != nil {
+		return h, err
+	}
+	return h, s.Apply(h, keyring)
+}
+
+// Apply gives a Holder, which nobody else may be using, what these settings say.
+func (s Settings) Apply(h *cie.Holder, keyring time.Duration) (err error) {
+	h.Linger, h.KeepHalf, h.LastTry = s.PIN.Linger.Duration, s.Pairing.Half, !s.PIN.LastTryGuard
+	if h.Pairings == nil {
+		return nil
 	}
 	var options []pairing.Option
 	if s.Pairing.Keyring {
 		options = append(options, pairing.WithKeyring(keyring))
 	}
-	h.Pairings, err = pairing.Open(folder, options...)
-	return h, err
+	h.Pairings, err = pairing.Open(h.Pairings.Folder(), options...)
+	return err
 }

@@ -1,0 +1,80 @@
+package settings
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/pairing"
+)
+
+// DesktopID is the program's name for the desktop.
+const DesktopID = "it.softwarecie.Cie"
+
+// Kinds of what is kept besides the pairings.
+const (
+	KindSettings pairing.Kind = "settings" // config.toml
+	KindWindow   pairing.Kind = "window"   // size of the window
+)
+
+// Kept lists everything that the programs have stored for this user.
+func Kept(h *cie.Holder) ([]pairing.Kept, error) {
+	var all []pairing.Kept
+	var err error
+	if h.Pairings != nil {
+		all, err = h.Pairings.Kept()
+	}
+	for kind, path := range map[pairing.Kind]string{KindSettings: Path(), KindWindow: windowFile()} {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			all = append(all, pairing.Kept{Kind: kind, Path: path, Size: info.Size()})
+		}
+	}
+	return all, err
+}
+
+// Forget deletes everything but the settings file, which a person may have
+// written.
+func Forget(h *cie.Holder) error {
+	var errs []error
+	if h.Pairings != nil {
+		errs = append(errs, h.Pairings.Forget())
+		_ = os.Remove(filepath.Dir(h.Pairings.Folder())) // ours too, if nothing else is in it
+	}
+	if path := windowFile(); path != "" {
+		errs = append(errs, absent(os.Remove(path)))
+		_ = os.Remove(filepath.Dir(path))
+	}
+	return errors.Join(errs...)
+}
+
+// ForgetSettings deletes the settings file.
+func ForgetSettings() error {
+	if Path() == "" {
+		return nil
+	}
+	return absent(os.Remove(Path()))
+}
+
+// absent takes a file that is not there for one that was removed.
+func absent(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// windowFile is where Fyne keeps the preferences of the window.
+func windowFile() string {
+	folder, err := os.UserConfigDir()
+	if runtime.GOOS == "darwin" {
+		folder, err = os.UserHomeDir()
+		folder = filepath.Join(folder, "Library", "Preferences")
+	}
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(folder, "fyne", DesktopID, "preferences.json")
+}
