@@ -19,7 +19,7 @@ const (
 	artReader art = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 220 120" width="220" height="120">
 <rect x="30" y="86" width="160" height="26" rx="9" fill="SOFT" stroke="INK" stroke-width="2"/>
 <circle cx="172" cy="99" r="3" fill="MAIN"/>
-<path d="M96 76a20 20 0 0 1 28 0M84 66a36 36 0 0 1 52 0" fill="none" stroke="MAIN" stroke-width="3.5" stroke-linecap="round"/>
+<path d="M99 80a15 15 0 0 1 22 0M90 73a28 28 0 0 1 40 0" fill="none" stroke="MAIN" stroke-width="3.5" stroke-linecap="round"/>
 <g><rect x="62" y="8" width="96" height="50" rx="7" fill="PAPER" stroke="INK" stroke-width="2"/>
 <rect x="71" y="17" width="22" height="28" rx="3" fill="SOFT"/><circle cx="82" cy="27" r="5" fill="MAIN"/><path d="M73 44c1-8 17-8 18 0z" fill="MAIN"/>
 <path d="M101 22h46M101 31h46M101 40h28" stroke="INK" stroke-width="2.5" stroke-linecap="round"/></g></svg>`

@@ -216,6 +216,7 @@ func (r *buttonRenderer) Refresh() {
 	if b.icon != "" {
 		r.icon.Resource = glyph{b.icon, ink}
 	}
+	r.ground.Hidden = b.weight == quiet && !b.hovered
 	r.ground.FillColor, r.ground.StrokeColor, r.ground.StrokeWidth, r.ground.CornerRadius = themed(ground), themed(edge), 1, 10
 	r.ring.FillColor, r.ring.StrokeColor, r.ring.StrokeWidth, r.ring.CornerRadius = nil, themed(theme.ColorNameFocus), ringWidth, 12
 	r.ring.Hidden = !b.focused

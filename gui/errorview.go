@@ -14,9 +14,15 @@ import (
 // do next, and on demand the code and the details. again leads back to the form.
 func newErrorView(w *Window, err error, again func()) (fyne.CanvasObject, fyne.Focusable) {
 	m := w.texts.Explain(err)
-	retry := newButton(primary, w.t("win.retry"), again)
-	actions := beside(retry)
-	if key, open := remedy(m.Key); open != nil {
+	first := newButton(primary, w.t("win.retry"), again)
+	actions := beside(first)
+	key, open := remedy(m.Key)
+	switch {
+	case m.Key == "pin-blocked": // trying again cannot help
+		first.text, first.onTapped = w.t(key), func() { w.Go(open) }
+	case m.Key == "puk-blocked":
+		first.text, first.onTapped = w.t("win.done"), w.Back
+	case open != nil:
 		actions.Add(newButton(plain, w.t(key), func() { w.Go(open) }))
 	}
 	if n := explains(m.Key); n != "" {
@@ -45,7 +51,7 @@ func newErrorView(w *Window, err error, again func()) (fyne.CanvasObject, fyne.F
 		actions,
 		details,
 	}
-	return view, retry
+	return view, first
 }
 
 // remedy is the screen that helps in a situation, and the text of the button that

@@ -39,7 +39,7 @@ func (s *homeScreen) StateChanged(now state) {
 		m := s.w.texts.Explain(now.damaged)
 		s.box.Add(note(iconWarning, colorCaution, m.What+" "+m.Next))
 	}
-	s.w.mnemonics()
+	s.w.announce()
 }
 
 // cards shows each paired card, and offers to pair one that is not.

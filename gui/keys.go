@@ -22,16 +22,27 @@ func (w *Window) keys() {
 			w.Escape()
 		case key.Name == fyne.KeyF1:
 			w.Help()
+		case key.Name == fyne.KeyF1:
+			w.Help()
 		case key.Name == fyne.KeyReturn, key.Name == fyne.KeyEnter:
 			w.press(func(b *button) bool { return b.weight == primary })
 		}
 		w.underline(false)
 	})
+	w.places()
 	for letter := 'A'; letter <= 'Z'; letter++ {
 		shortcut := &desktop.CustomShortcut{KeyName: fyne.KeyName(letter), Modifier: fyne.KeyModifierAlt}
 		c.AddShortcut(shortcut, func(fyne.Shortcut) {
 			w.press(func(b *button) bool { return b.mnemonic == unicode.ToLower(letter) })
 		})
+	}
+}
+
+// places has Ctrl and a digit go to an entry of the rail.
+func (w *Window) places() {
+	for i, e := range entries() {
+		shortcut := &desktop.CustomShortcut{KeyName: fyne.KeyName(rune('1' + i)), Modifier: fyne.KeyModifierControl}
+		w.win.Canvas().AddShortcut(shortcut, func(fyne.Shortcut) { w.Open(e.key) })
 	}
 }
 

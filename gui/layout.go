@@ -202,6 +202,27 @@ func (h hanging) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return fyne.NewSize(mark.Width+h.gap+text.Width, max(mark.Height, text.Height))
 }
 
+// A trailing sets a small object at the right, in the middle of the height, and
+// another before it in the rest of the width.
+type trailing struct{ gap float32 }
+
+// Layout places the two.
+func (l trailing) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	text, end := objects[0], objects[1]
+	side := end.MinSize()
+	rest := size.Width - side.Width - l.gap
+	text.Move(fyne.NewPos(0, 0))
+	text.Resize(fyne.NewSize(rest, max(heightAt(text, rest), size.Height)))
+	end.Move(fyne.NewPos(size.Width-side.Width, (size.Height-side.Height)/2))
+	end.Resize(side)
+}
+
+// MinSize fits both.
+func (l trailing) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	text, end := objects[0].MinSize(), objects[1].MinSize()
+	return fyne.NewSize(text.Width+l.gap+end.Width, max(text.Height, end.Height))
+}
+
 // panel puts an object on a surface with round corners.
 func panel(o fyne.CanvasObject, edge fyne.ThemeColorName) *fyne.Container {
 	ground := canvas.NewRectangle(themed(colorSurface))

@@ -3,6 +3,8 @@ package gui
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
 )
 
 // eachButton visits the buttons that are seen in an object, in reading order.
@@ -20,4 +22,28 @@ func eachButton(o fyne.CanvasObject, visit func(*button)) {
 	case *container.Scroll:
 		eachButton(o.Content, visit)
 	}
+}
+
+// firstHeading is the text of the first title that is seen in an object.
+func firstHeading(o fyne.CanvasObject) string {
+	if !o.Visible() {
+		return ""
+	}
+	var parts []fyne.CanvasObject
+	switch o := o.(type) {
+	case *widget.RichText:
+		if s, ok := o.Segments[0].(*widget.TextSegment); ok && (s.Style.SizeName == theme.SizeNameHeadingText || s.Style.SizeName == theme.SizeNameSubHeadingText) {
+			return s.Text
+		}
+	case *fyne.Container:
+		parts = o.Objects
+	case *container.Scroll:
+		parts = []fyne.CanvasObject{o.Content}
+	}
+	for _, part := range parts {
+		if text := firstHeading(part); text != "" {
+			return text
+		}
+	}
+	return ""
 }

@@ -236,13 +236,26 @@ func (w *Window) build() {
 		rail.Add(b)
 	}
 	w.body = container.NewStack(container.NewVScroll(container.New(page{}, withHelp(w, now))))
-	w.win.SetTitle(w.t("win.title"))
 	w.win.SetContent(container.New(&frame{rail: w.rail}, w.strip.content(), withGround(rail), w.body))
-	w.mnemonics()
+	w.announce()
 	w.tell()
 	if f, ok := now.(focuser); ok && f.Focus() != nil {
 		w.win.Canvas().Focus(f.Focus())
 	}
+}
+
+// announce has the title and the mnemonics follow what is seen.
+func (w *Window) announce() {
+	title := w.t("win.title")
+	if w.body != nil {
+		if heading := firstHeading(w.body); heading != "" {
+			title = heading + " – " + title
+		}
+	}
+	if w.win.Title() != title {
+		w.win.SetTitle(title)
+	}
+	w.mnemonics()
 }
 
 // tell shows the state in the strip and to the screen.

@@ -44,7 +44,7 @@ func (s *stage) show(o fyne.CanvasObject, first fyne.Focusable) {
 	s.box.Objects = []fyne.CanvasObject{o}
 	s.box.Refresh()
 	s.seen = first
-	s.w.mnemonics()
+	s.w.announce()
 	if first != nil && s.laid {
 		s.w.win.Canvas().Focus(first)
 	}

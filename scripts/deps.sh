@@ -61,6 +61,7 @@ needs_test() {
 	command_of openbox openbox
 	command_of xdotool xdotool
 	command_of import imagemagick
+	file_of '/usr/lib/*/dri/swrast_dri.so' libgl1-mesa-dri # a window without a graphics card
 	command_of pgrep procps
 	command_of curl curl
 	command_of java default-jre-headless

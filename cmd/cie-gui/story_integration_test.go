@@ -1,0 +1,427 @@
+//go:build integration
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/softwarecie/cie/applet/emulator"
+	"github.com/softwarecie/cie/internal/i18n"
+	"github.com/softwarecie/cie/internal/memscan"
+	"github.com/softwarecie/cie/internal/pairing"
+	"github.com/softwarecie/cie/internal/rig"
+)
+
+func TestMain(m *testing.M) { rig.Main(m) }
+
+// Codes that stand nowhere in the program, so that whatever is found of them in
+// its memory was typed.
+const (
+	firstPIN  = "48151623"
+	secondPIN = "90817263"
+	thirdPIN  = "57394826"
+	wrongPIN  = "30303031"
+	puk       = "62830741"
+)
+
+// A desk is a person before the window, with two readers and two cards.
+type desk struct {
+	*rig.Display
+	t       *testing.T
+	texts   *i18n.Catalogue
+	look    string // of the screenshots: language and theme
+	cards   [2]*emulator.Card
+	home    string
+	program *exec.Cmd
+}
+
+// sit starts the window as a person finds it the first time: a service, readers,
+// and no card yet.
+func sit(t *testing.T, l i18n.Language, theme string) *desk {
+	t.Helper()
+	d := &desk{t: t, texts: i18n.Load(l), look: string(l) + "-" + theme, home: t.TempDir()}
+	rig.StartPCSCD(t)
+	for n, port := range []int{rig.FirstPort, rig.SecondPort} {
+		card, err := emulator.New(emulator.Options{Seed: fmt.Sprint("story", n), PIN: firstPIN, PUK: puk})
+		if err != nil {
+			t.Fatal(err)
+		}
+		card.Remove()
+		if err := card.Dump(filepath.Join(d.home, "trust")); err != nil {
+			t.Fatal(err)
+		}
+		d.cards[n] = card
+		go func() { _ = emulator.Run(t.Context(), fmt.Sprint("127.0.0.1:", port), card) }()
+	}
+	config := fmt.Sprintf("language = %q\n[trust]\nextra = [\"trust\"]\n[window]\ntheme = %q\n", l, theme)
+	if err := os.WriteFile(filepath.Join(d.home, "config.toml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.Display = rig.StartDisplay(t, "1000x720")
+	d.start()
+	return d
+}
+
+// start starts the program.
+func (d *desk) start() {
+	d.t.Helper()
+	d.program = exec.Command(filepath.Join("..", "..", "build", "cie-gui"))
+	d.program.Env = append(os.Environ(),
+		"HOME="+d.home, "XDG_CONFIG_HOME="+d.home, "XDG_STATE_HOME="+d.home, "XDG_CACHE_HOME="+d.home, "XDG_RUNTIME_DIR="+d.home,
+		"CIE_CONFIG="+filepath.Join(d.home, "config.toml"), "CIE_LANG=", "DBUS_SESSION_BUS_ADDRESS=disabled:")
+	d.program.Stderr = os.Stderr
+	d.Run(d.program)
+}
+
+// sees waits for a screen, by its title, and keeps a picture of it under a name;
+// "" for none.
+func (d *desk) sees(name, key string, args ...any) {
+	d.t.Helper()
+	d.Wait(d.texts.T(key, args...))
+	if folder := os.Getenv("CIE_SCREENSHOTS"); folder != "" && name != "" {
+		time.Sleep(500 * time.Millisecond) // drawn
+		d.Shoot(filepath.Join(folder, d.look+"-"+name+".png"))
+	}
+}
+
+// begins presses Enter until a card is found and the screen for pairing is there.
+func (d *desk) begins() {
+	d.t.Helper()
+	for range 20 {
+		d.Keys("Return")
+		if d.There(d.texts.T("win.pair"), 2*time.Second) {
+			return
+		}
+	}
+	d.sees("", "win.pair")
+}
+
+// typed types digits and presses Enter, once for each code.
+func (d *desk) typed(codes ...string) {
+	d.t.Helper()
+	for _, code := range codes {
+		d.Keys(append(strings.Split(code, ""), "Return")...)
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// ledger wants the commands with codes since the last time, of one card.
+func (d *desk) ledger(card int, from *int, want ...string) {
+	d.t.Helper()
+	var got []string
+	for _, e := range d.cards[card].Ledger()[*from:] {
+		if e.Kind != "query" {
+			got = append(got, e.Kind+" "+e.Reference+" "+e.SW)
+		}
+	}
+	*from = len(d.cards[card].Ledger())
+	if !slices.EqualFunc(got, want, strings.EqualFold) {
+		d.t.Errorf("ledger %q, want %q", got, want)
+	}
+}
+
+// stored is what the program has written down.
+func (d *desk) stored() []pairing.Record {
+	d.t.Helper()
+	d.t.Setenv("XDG_STATE_HOME", d.home)
+	folder, err := pairing.DefaultFolder()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	store, err := pairing.Open(folder)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	records, err := store.List()
+	if err != nil {
+		d.t.Error(err)
+	}
+	return records
+}
+
+// scan looks for a code in the memory of the program.
+func (d *desk) scan(code string) int {
+	d.t.Helper()
+	hits, err := memscan.Scan(d.program.Process.Pid, memscan.Code("code", []byte(code)))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for _, h := range hits {
+		d.t.Logf("%s at %X in %q", h.Pattern, h.Address, h.Mapping)
+	}
+	return len(hits)
+}
+
+// The window from the first start to a blocked and unblocked card, by keyboard and
+// mouse.
+func TestStory(t *testing.T) {
+	for _, tt := range []struct {
+		language i18n.Language
+		theme    string
+	}{{i18n.Italian, "light"}, {i18n.German, "dark"}} {
+		t.Run(string(tt.language), func(t *testing.T) { story(sit(t, tt.language, tt.theme)) })
+	}
+}
+
+func story(d *desk) {
+	from := 0
+	d.sees("01-first-card", "win.welcome")
+
+	// The card is laid down: the screen moves on by itself.
+	d.cards[0].Insert()
+	time.Sleep(3 * time.Second)
+	d.sees("02-first-pair", "win.welcome")
+	d.begins()
+	d.Keys(strings.Split(firstPIN, "")...)
+	d.sees("03-pair", "win.pair")
+	d.typed("")
+	d.sees("04-paired", "win.pair.done", "name", d.cards[0].Holder().Name+" "+d.cards[0].Holder().Surname)
+	d.ledger(0, &from, "verify PIN 9000")
+	if r := d.stored(); len(r) != 1 || r[0].PAN.String() != d.cards[0].PAN() || !r[0].HasHalf() || r[0].Tries != 3 {
+		d.t.Errorf("stored %v", r)
+	}
+	d.Keys("Return")
+	d.sees("05-home", "win.cards", "n", 1)
+
+	d.change(&from)
+	d.block(&from)
+	d.unblock(&from)
+	d.twoCards(&from)
+	d.fewTries(&from)
+}
+
+// press presses a button that stands behind others, by the keys of their texts.
+func (d *desk) press(key string, before ...string) {
+	d.t.Helper()
+	for i := range before {
+		before[i] = d.texts.T(before[i])
+	}
+	d.letter(d.texts.T(key), before...)
+}
+
+// letter presses a button by Alt and its letter: the first of its text that no
+// button before it has.
+func (d *desk) letter(button string, before ...string) {
+	d.t.Helper()
+	taken := ""
+	for _, text := range append(before, button) {
+		at := strings.IndexFunc(strings.ToLower(text), func(r rune) bool {
+			return r >= 'a' && r <= 'z' && !strings.ContainsRune(taken, r)
+		})
+		if at < 0 {
+			continue
+		}
+		taken += strings.ToLower(text)[at : at+1]
+	}
+	d.Keys("alt+" + taken[len(taken)-1:])
+}
+
+// goes opens one of the screens that the PIN screen leads to.
+func (d *desk) goes(key string) {
+	d.t.Helper()
+	d.Keys("ctrl+2")
+	d.sees("", "win.pin")
+	order := []string{"win.change", "win.unblock", "win.verify", "win.tries"}
+	d.press(key, order[:slices.Index(order, key)]...)
+	d.sees("", key)
+}
+
+// change changes the PIN, with the last four digits of the old one.
+func (d *desk) change(from *int) {
+	d.Click("60", "119") // the second entry of the rail
+	d.sees("06-pin", "win.pin")
+	d.goes("win.change")
+	d.sees("07-change", "win.change")
+	d.typed(firstPIN[4:])
+	d.sees("", "win.new-pin.title")
+	d.typed("11111111", "11111111")
+	d.sees("08-weak-pin", "win.new-pin.title")
+	d.ledger(0, from)
+	d.typed(secondPIN, secondPIN)
+	d.sees("09-changed", "cli.pin-changed")
+	d.ledger(0, from, "verify PIN 9000", "change PIN 9000")
+	if pin, _, _, _ := d.cards[0].Codes(); pin != secondPIN {
+		d.t.Errorf("PIN of the card %s, want %s", pin, secondPIN)
+	}
+}
+
+// block spends the tries of the PIN, the last one by a typed word.
+func (d *desk) block(from *int) {
+	for n := range 2 {
+		d.goes("win.verify")
+		d.typed(wrongPIN)
+		d.sees([]string{"10-wrong-pin", ""}[n], "error.pin-wrong.what")
+	}
+	d.goes("win.verify")
+	d.typed(wrongPIN)
+	d.sees("", "win.verify") // the question about the last try has the same title
+	time.Sleep(2 * time.Second)
+	d.ledger(0, from, "verify PIN 63C2", "verify PIN 63C1")
+	d.sees("11-last-try", "win.verify")
+	d.Do("type", d.texts.T("word.last"))
+	d.Keys("Return")
+	d.sees("12-blocked", "error.pin-blocked.what")
+	d.ledger(0, from, "verify PIN 63C0")
+	if r := d.stored(); len(r) != 1 || r[0].Tries != 0 {
+		d.t.Errorf("stored %v", r)
+	}
+}
+
+// unblock sets a new PIN with the PUK; the error leads there.
+func (d *desk) unblock(from *int) {
+	d.press("win.unblock")
+	d.sees("13-unblock", "win.unblock")
+	d.typed(puk, thirdPIN, thirdPIN)
+	d.sees("14-unblocked", "win.unblock.done")
+	d.ledger(0, from, "verify PUK 9000", "reset PIN 9000")
+	if pin, _, tries, _ := d.cards[0].Codes(); pin != thirdPIN || tries != 3 {
+		d.t.Errorf("PIN of the card %s with %d tries, want %s with 3", pin, tries, thirdPIN)
+	}
+	d.goes("win.verify")
+	d.typed(thirdPIN[4:]) // the half that is stored is the new one
+	d.sees("", "cli.pin-right")
+	d.ledger(0, from, "verify PIN 9000")
+}
+
+// twoCards pairs the second card, which has to be chosen.
+func (d *desk) twoCards(from *int) {
+	d.cards[1].Insert()
+	d.Keys("ctrl+1")
+	d.sees("", "win.cards", "n", 1)
+	time.Sleep(4 * time.Second)
+	d.sees("15-two-cards", "win.cards", "n", 1)
+	d.begins()
+	d.typed(firstPIN)
+	d.sees("16-which-card", "win.which-card")
+	first, second := d.cards[0].Holder(), d.texts.T("win.strip.unpaired")+" · "+rig.SecondReader
+	d.letter(second, first.Name+" "+first.Surname+" · "+rig.FirstReader)
+	holder := d.cards[1].Holder()
+	d.sees("17-second-paired", "win.pair.done", "name", holder.Name+" "+holder.Surname)
+	d.ledger(0, from)
+	other := 0
+	d.ledger(1, &other, "verify PIN 9000")
+	if n := len(d.stored()); n != 2 {
+		d.t.Errorf("%d cards stored, want 2", n)
+	}
+	d.cards[1].Remove()
+}
+
+// fewTries asks for a word before one of the last tries of the PUK, and is told no.
+func (d *desk) fewTries(from *int) {
+	if err := d.cards[0].Set([]byte(`{"puk-tries": 2}`)); err != nil {
+		d.t.Fatal(err)
+	}
+	time.Sleep(2 * time.Second)
+	d.goes("win.unblock")
+	d.typed(wrongPIN, thirdPIN, thirdPIN)
+	time.Sleep(3 * time.Second)
+	d.sees("18-few-tries", "win.unblock")
+	d.Keys("Escape")
+	d.sees("", "win.unblock")
+	d.ledger(0, from)
+}
+
+// A card that is lifted at any point of the work is taken up again, or what
+// happened is told; no entry ever makes more than one VERIFY.
+func TestLifted(t *testing.T) {
+	d := sit(t, i18n.English, "light")
+	from := 0
+	d.cards[0].Insert()
+	d.sees("", "win.welcome")
+	d.begins()
+	d.cards[0].Remove() // before it begins
+	time.Sleep(time.Second)
+	d.typed(firstPIN)
+	time.Sleep(2 * time.Second)
+	d.ledger(0, &from)
+	d.sees("19-waiting", "win.pair")
+	d.cards[0].Insert()
+	d.sees("", "win.pair.done", "name", d.cards[0].Holder().Name+" "+d.cards[0].Holder().Surname)
+	d.ledger(0, &from, "verify PIN 9000")
+
+	for _, n := range []int{1, 5, 12, 20, 26} {
+		d.goes("win.verify")
+		d.cards[0].Fail(n, emulator.Fault{Kind: "drop-before"})
+		d.typed(firstPIN)
+		time.Sleep(4 * time.Second)
+		verifies := 0
+		for _, e := range d.cards[0].Ledger()[from:] {
+			if e.Kind == "verify" {
+				verifies++
+			}
+		}
+		from = len(d.cards[0].Ledger())
+		if verifies > 1 {
+			t.Errorf("lifted at command %d: %d VERIFY for one entry", n, verifies)
+		}
+		d.cards[0].ClearFaults()
+	}
+	if _, _, tries, _ := d.cards[0].Codes(); tries != 3 {
+		t.Errorf("%d tries left, want 3", tries)
+	}
+}
+
+// After a PIN was used, and after it was given up, it is nowhere in memory.
+func TestNoPINInMemory(t *testing.T) {
+	d := sit(t, i18n.English, "light")
+	d.cards[0].Insert()
+	d.sees("", "win.welcome")
+	d.begins()
+	d.Keys(strings.Split(firstPIN, "")...)
+	time.Sleep(time.Second)
+	if d.scan(firstPIN) == 0 {
+		t.Error("the typed PIN is not found: the search is no good")
+	}
+	d.Keys("Escape")
+	d.sees("", "win.welcome")
+	if n := d.scan(firstPIN); n != 0 {
+		t.Errorf("after cancelling: %d copies", n)
+	}
+	d.Keys("Return")
+	d.sees("", "win.pair")
+	d.typed(firstPIN)
+	d.sees("", "win.pair.done", "name", d.cards[0].Holder().Name+" "+d.cards[0].Holder().Surname)
+	time.Sleep(2 * time.Second) // the card is let go after the linger
+	if n := d.scan(firstPIN); n != 0 {
+		t.Errorf("after pairing: %d copies", n)
+	}
+	d.goes("win.change")
+	d.typed(firstPIN, secondPIN, secondPIN)
+	d.sees("", "cli.pin-changed")
+	time.Sleep(2 * time.Second)
+	for _, code := range []string{firstPIN, secondPIN} {
+		if n := d.scan(code); n != 0 {
+			t.Errorf("after the change: %d copies", n)
+		}
+	}
+}
+
+// The window goes on answering while the card does not, and while the service is
+// frozen.
+func TestWindowNeverFreezes(t *testing.T) {
+	d := sit(t, i18n.English, "light")
+	d.cards[0].Insert()
+	d.sees("", "win.welcome")
+	d.begins()
+	d.goes("win.verify")
+	d.cards[0].Fail(2, emulator.Fault{Kind: "stall"})
+	d.typed(firstPIN)
+	slowest := time.Duration(0)
+	for range 5 {
+		for key, title := range map[string]string{"ctrl+1": "win.welcome", "ctrl+2": "win.pin"} {
+			d.Keys(key)
+			slowest = max(slowest, d.Wait(d.texts.T(title)))
+		}
+	}
+	t.Logf("slowest change of screen with a stalled card: %v", slowest)
+	if slowest > 2*time.Second { // a call that waited for the card would take 10 s
+		t.Errorf("%v", slowest)
+	}
+}
