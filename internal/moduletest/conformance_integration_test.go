@@ -4,196 +4,367 @@ package moduletest
 
 import (
 	"errors"
-	"os/exec"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/miekg/pkcs11"
 )
 
-// A call is a function of PKCS#11 as miekg/pkcs11 calls it, with a slot or a session
-// and otherwise good arguments. NULL pointers, short buffers and the functions of
-// version 3.0 cannot be had that way: testdata/host.c has them.
-type call struct {
-	name string
-	slot func(p *pkcs11.Ctx, slot uint) error
-	do   func(p *pkcs11.Ctx, s pkcs11.SessionHandle, o pkcs11.ObjectHandle) error
-	want uint // on an empty slot, or in a fresh read-only session with the public key (profile 11)
-}
+// The codes of the table, by their names without CKR_.
+const (
+	ok          = pkcs11.CKR_OK
+	badArgument = pkcs11.CKR_ARGUMENTS_BAD
+	badSlot     = pkcs11.CKR_SLOT_ID_INVALID
+	badSession  = pkcs11.CKR_SESSION_HANDLE_INVALID
+	notBegun    = pkcs11.CKR_OPERATION_NOT_INITIALIZED
+	active      = pkcs11.CKR_OPERATION_ACTIVE
+	noMechanism = pkcs11.CKR_MECHANISM_INVALID
+	noFunction  = pkcs11.CKR_FUNCTION_NOT_SUPPORTED
+	noToken     = pkcs11.CKR_TOKEN_NOT_PRESENT
+	readOnly    = pkcs11.CKR_SESSION_READ_ONLY
+	prohibited  = 0x1B // CKR_ACTION_PROHIBITED, of v2.40 errata 1
+	notIn       = pkcs11.CKR_USER_NOT_LOGGED_IN
+	alreadyIn   = pkcs11.CKR_USER_ALREADY_LOGGED_IN
+	noRandom    = pkcs11.CKR_RANDOM_NO_RNG
+	notParallel = pkcs11.CKR_FUNCTION_NOT_PARALLEL
+	tooSmall    = pkcs11.CKR_BUFFER_TOO_SMALL
+	wrong       = pkcs11.CKR_SIGNATURE_INVALID
 
-var (
-	mechanism = []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_SHA256_RSA_PKCS, nil)}
-	label     = []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_LABEL, "CIE")}
-	text      = []byte("text")
+	none = -1 // no such case
 )
 
-// second drops the value that comes before an error.
-func second[T any](_ T, err error) error { return err }
-
-type (
-	session = pkcs11.SessionHandle
-	object  = pkcs11.ObjectHandle
-	library = *pkcs11.Ctx
-)
-
-var calls = []call{
-	{name: "C_GetSlotInfo", slot: func(p library, s uint) error { return second(p.GetSlotInfo(s)) }, want: pkcs11.CKR_OK},
-	{name: "C_GetTokenInfo", slot: func(p library, s uint) error { return second(p.GetTokenInfo(s)) }, want: pkcs11.CKR_TOKEN_NOT_PRESENT},
-	{name: "C_GetMechanismList", slot: func(p library, s uint) error { return second(p.GetMechanismList(s)) }, want: pkcs11.CKR_TOKEN_NOT_PRESENT},
-	{name: "C_GetMechanismInfo", slot: func(p library, s uint) error { return second(p.GetMechanismInfo(s, mechanism)) }, want: pkcs11.CKR_TOKEN_NOT_PRESENT},
-	{name: "C_InitToken", slot: func(p library, s uint) error { return p.InitToken(s, "12345678", "CIE") }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_OpenSession", slot: func(p library, s uint) error { return second(p.OpenSession(s, pkcs11.CKF_SERIAL_SESSION)) }, want: pkcs11.CKR_TOKEN_NOT_PRESENT},
-	{name: "C_CloseAllSessions", slot: func(p library, s uint) error { return p.CloseAllSessions(s) }, want: pkcs11.CKR_OK},
-
-	{name: "C_InitPIN", do: func(p library, s session, _ object) error { return p.InitPIN(s, "12345678") }, want: pkcs11.CKR_SESSION_READ_ONLY},
-	{name: "C_SetPIN", do: func(p library, s session, _ object) error { return p.SetPIN(s, "12345678", "87654321") }, want: pkcs11.CKR_SESSION_READ_ONLY},
-	{name: "C_GetSessionInfo", do: func(p library, s session, _ object) error { return second(p.GetSessionInfo(s)) }, want: pkcs11.CKR_OK},
-	{name: "C_GetOperationState", do: func(p library, s session, _ object) error { return second(p.GetOperationState(s)) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_SetOperationState", do: func(p library, s session, o object) error { return p.SetOperationState(s, text, o, o) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_Login", do: func(p library, s session, _ object) error { return p.Login(s, pkcs11.CKU_USER, "abc") }, want: pkcs11.CKR_PIN_INCORRECT},
-	{name: "C_Login as SO", do: func(p library, s session, _ object) error { return p.Login(s, pkcs11.CKU_SO, "12345678") }, want: pkcs11.CKR_SESSION_READ_ONLY_EXISTS},
-	{name: "C_Login for one operation", do: func(p library, s session, _ object) error {
-		return p.Login(s, pkcs11.CKU_CONTEXT_SPECIFIC, "12345678")
-	}, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_Logout", do: func(p library, s session, _ object) error { return p.Logout(s) }, want: pkcs11.CKR_USER_NOT_LOGGED_IN},
-	{name: "C_CreateObject", do: func(p library, s session, _ object) error { return second(p.CreateObject(s, label)) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_CopyObject", do: func(p library, s session, o object) error { return second(p.CopyObject(s, o, label)) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_DestroyObject", do: func(p library, s session, o object) error { return p.DestroyObject(s, o) }, want: pkcs11.CKR_ACTION_PROHIBITED},
-	{name: "C_DestroyObject of none", do: func(p library, s session, _ object) error { return p.DestroyObject(s, 0) }, want: pkcs11.CKR_OBJECT_HANDLE_INVALID},
-	{name: "C_GetObjectSize", do: func(p library, s session, o object) error { return second(p.GetObjectSize(s, o)) }, want: pkcs11.CKR_OK},
-	{name: "C_GetObjectSize of none", do: func(p library, s session, _ object) error { return second(p.GetObjectSize(s, 0)) }, want: pkcs11.CKR_OBJECT_HANDLE_INVALID},
-	{name: "C_GetAttributeValue", do: func(p library, s session, o object) error { return second(p.GetAttributeValue(s, o, label)) }, want: pkcs11.CKR_OK},
-	{name: "C_GetAttributeValue of none", do: func(p library, s session, _ object) error { return second(p.GetAttributeValue(s, 0, label)) }, want: pkcs11.CKR_OBJECT_HANDLE_INVALID},
-	{name: "C_SetAttributeValue", do: func(p library, s session, o object) error { return p.SetAttributeValue(s, o, label) }, want: pkcs11.CKR_SESSION_READ_ONLY},
-	{name: "C_SetAttributeValue of none", do: func(p library, s session, _ object) error { return p.SetAttributeValue(s, 0, label) }, want: pkcs11.CKR_OBJECT_HANDLE_INVALID},
-	{name: "C_FindObjects", do: func(p library, s session, _ object) error { _, _, err := p.FindObjects(s, 1); return err }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_FindObjectsFinal", do: func(p library, s session, _ object) error { return p.FindObjectsFinal(s) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_EncryptInit", do: func(p library, s session, o object) error { return p.EncryptInit(s, mechanism, o) }, want: pkcs11.CKR_MECHANISM_INVALID},
-	{name: "C_Encrypt", do: func(p library, s session, _ object) error { return second(p.Encrypt(s, text)) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_EncryptUpdate", do: func(p library, s session, _ object) error { return second(p.EncryptUpdate(s, text)) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_EncryptFinal", do: func(p library, s session, _ object) error { return second(p.EncryptFinal(s)) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_DecryptInit", do: func(p library, s session, o object) error { return p.DecryptInit(s, mechanism, o) }, want: pkcs11.CKR_MECHANISM_INVALID},
-	{name: "C_Decrypt", do: func(p library, s session, _ object) error { return second(p.Decrypt(s, text)) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_DecryptUpdate", do: func(p library, s session, _ object) error { return second(p.DecryptUpdate(s, text)) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_DecryptFinal", do: func(p library, s session, _ object) error { return second(p.DecryptFinal(s)) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_DigestInit", do: func(p library, s session, _ object) error { return p.DigestInit(s, mechanism) }, want: pkcs11.CKR_MECHANISM_INVALID},
-	{name: "C_Digest", do: func(p library, s session, _ object) error { return second(p.Digest(s, text)) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_DigestUpdate", do: func(p library, s session, _ object) error { return p.DigestUpdate(s, text) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_DigestKey", do: func(p library, s session, o object) error { return p.DigestKey(s, o) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_DigestFinal", do: func(p library, s session, _ object) error { return second(p.DigestFinal(s)) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_SignInit", do: func(p library, s session, o object) error { return p.SignInit(s, mechanism, o) }, want: pkcs11.CKR_USER_NOT_LOGGED_IN},
-	{name: "C_Sign", do: func(p library, s session, _ object) error { return second(p.Sign(s, text)) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_SignUpdate", do: func(p library, s session, _ object) error { return p.SignUpdate(s, text) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_SignFinal", do: func(p library, s session, _ object) error { return second(p.SignFinal(s)) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_SignRecoverInit", do: func(p library, s session, o object) error { return p.SignRecoverInit(s, mechanism, o) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_SignRecover", do: func(p library, s session, _ object) error { return second(p.SignRecover(s, text)) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_Verify", do: func(p library, s session, _ object) error { return p.Verify(s, text, text) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_VerifyUpdate", do: func(p library, s session, _ object) error { return p.VerifyUpdate(s, text) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_VerifyFinal", do: func(p library, s session, _ object) error { return p.VerifyFinal(s, text) }, want: pkcs11.CKR_OPERATION_NOT_INITIALIZED},
-	{name: "C_VerifyRecoverInit", do: func(p library, s session, o object) error { return p.VerifyRecoverInit(s, mechanism, o) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_VerifyRecover", do: func(p library, s session, _ object) error { return second(p.VerifyRecover(s, text)) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_DigestEncryptUpdate", do: func(p library, s session, _ object) error { return second(p.DigestEncryptUpdate(s, text)) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_DecryptDigestUpdate", do: func(p library, s session, _ object) error { return second(p.DecryptDigestUpdate(s, text)) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_SignEncryptUpdate", do: func(p library, s session, _ object) error { return second(p.SignEncryptUpdate(s, text)) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_DecryptVerifyUpdate", do: func(p library, s session, _ object) error { return second(p.DecryptVerifyUpdate(s, text)) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_GenerateKey", do: func(p library, s session, _ object) error { return second(p.GenerateKey(s, mechanism, label)) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_GenerateKeyPair", do: func(p library, s session, _ object) error {
-		_, _, err := p.GenerateKeyPair(s, mechanism, label, label)
-		return err
-	}, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_WrapKey", do: func(p library, s session, o object) error { return second(p.WrapKey(s, mechanism, o, o)) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_UnwrapKey", do: func(p library, s session, o object) error { return second(p.UnwrapKey(s, mechanism, o, text, label)) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_DeriveKey", do: func(p library, s session, o object) error { return second(p.DeriveKey(s, mechanism, o, label)) }, want: pkcs11.CKR_FUNCTION_NOT_SUPPORTED},
-	{name: "C_SeedRandom", do: func(p library, s session, _ object) error { return p.SeedRandom(s, text) }, want: pkcs11.CKR_RANDOM_NO_RNG},
-	{name: "C_GenerateRandom", do: func(p library, s session, _ object) error { return second(p.GenerateRandom(s, 8)) }, want: pkcs11.CKR_RANDOM_NO_RNG},
-	{name: "C_FindObjectsInit", do: func(p library, s session, _ object) error { return p.FindObjectsInit(s, label) }, want: pkcs11.CKR_OK},
-	{name: "C_FindObjectsInit again", do: func(p library, s session, _ object) error { return p.FindObjectsInit(s, label) }, want: pkcs11.CKR_OPERATION_ACTIVE},
-	{name: "C_VerifyInit", do: func(p library, s session, o object) error { return p.VerifyInit(s, mechanism, o) }, want: pkcs11.CKR_OK},
-	{name: "C_VerifyInit again", do: func(p library, s session, o object) error { return p.VerifyInit(s, mechanism, o) }, want: pkcs11.CKR_OPERATION_ACTIVE},
-	{name: "C_CloseSession", do: func(p library, s session, _ object) error { return p.CloseSession(s) }, want: pkcs11.CKR_OK},
+// A row is what one function must answer to right arguments in three states, to a
+// wrong handle, and to NULL. Before C_Initialize and after C_Finalize the answer is
+// CKR_CRYPTOKI_NOT_INITIALIZED, whatever the arguments.
+type row struct {
+	name   string
+	handle int // to a wrong slot or session, also if a pointer is NULL
+	null   int // to NULL for a pointer that must not be
+	idle   int // session for reading, nobody logged in, nothing begun; slot without token
+	busy   int // session for writing, logged in, search, signature and verification begun; slot with token
+	small  int // to a buffer with too little room
 }
 
-// code is the return code behind an error of miekg/pkcs11.
-func code(err error) uint {
-	var rv pkcs11.Error
-	switch {
-	case err == nil:
-		return pkcs11.CKR_OK
-	case errors.As(err, &rv):
-		return uint(rv)
+// conformance is PKCS#11 v2.40 and v3.0 §5 for a token like ours.
+var conformance = []row{
+	{"C_GetInfo", none, badArgument, ok, ok, none},
+	{"C_GetSlotList", none, badArgument, ok, ok, tooSmall},
+	{"C_GetSlotInfo", badSlot, badArgument, ok, ok, none},
+	{"C_GetTokenInfo", badSlot, badArgument, noToken, ok, none},
+	{"C_GetMechanismList", badSlot, badArgument, noToken, ok, tooSmall},
+	{"C_GetMechanismInfo", badSlot, badArgument, noToken, ok, none},
+	{"C_InitToken", badSlot, badArgument, noFunction, noFunction, none},
+	{"C_InitPIN", badSession, badArgument, readOnly, notIn, none}, // no security officer
+	{"C_SetPIN", badSession, badArgument, readOnly, noFunction, none},
+	{"C_OpenSession", badSlot, badArgument, noToken, ok, none},
+	{"C_CloseSession", badSession, none, ok, ok, none},
+	{"C_CloseAllSessions", badSlot, none, ok, ok, none},
+	{"C_GetSessionInfo", badSession, badArgument, ok, ok, none},
+	{"C_GetOperationState", badSession, badArgument, noFunction, noFunction, none},
+	{"C_SetOperationState", badSession, badArgument, noFunction, noFunction, none},
+	{"C_Login", badSession, badArgument, ok, alreadyIn, none},
+	{"C_Logout", badSession, none, notIn, ok, none},
+	{"C_CreateObject", badSession, badArgument, noFunction, noFunction, none},
+	{"C_CopyObject", badSession, badArgument, noFunction, noFunction, none},
+	{"C_DestroyObject", badSession, none, prohibited, prohibited, none},
+	{"C_GetObjectSize", badSession, badArgument, ok, ok, none},
+	{"C_GetAttributeValue", badSession, badArgument, ok, ok, tooSmall},
+	{"C_SetAttributeValue", badSession, badArgument, readOnly, prohibited, none},
+	{"C_FindObjectsInit", badSession, badArgument, ok, active, none},
+	{"C_FindObjects", badSession, badArgument, notBegun, ok, none},
+	{"C_FindObjectsFinal", badSession, none, notBegun, ok, none},
+	{"C_EncryptInit", badSession, badArgument, noMechanism, noMechanism, none},
+	{"C_Encrypt", badSession, badArgument, notBegun, notBegun, none},
+	{"C_EncryptUpdate", badSession, badArgument, notBegun, notBegun, none},
+	{"C_EncryptFinal", badSession, badArgument, notBegun, notBegun, none},
+	{"C_DecryptInit", badSession, badArgument, noMechanism, noMechanism, none},
+	{"C_Decrypt", badSession, badArgument, notBegun, notBegun, none},
+	{"C_DecryptUpdate", badSession, badArgument, notBegun, notBegun, none},
+	{"C_DecryptFinal", badSession, badArgument, notBegun, notBegun, none},
+	{"C_DigestInit", badSession, badArgument, noMechanism, noMechanism, none},
+	{"C_Digest", badSession, badArgument, notBegun, notBegun, none},
+	{"C_DigestUpdate", badSession, badArgument, notBegun, notBegun, none},
+	{"C_DigestKey", badSession, none, notBegun, notBegun, none},
+	{"C_DigestFinal", badSession, badArgument, notBegun, notBegun, none},
+	{"C_SignInit", badSession, badArgument, notIn, active, none},
+	{"C_Sign", badSession, badArgument, notBegun, ok, tooSmall},
+	{"C_SignUpdate", badSession, badArgument, notBegun, ok, none},
+	{"C_SignFinal", badSession, badArgument, notBegun, ok, tooSmall},
+	{"C_SignRecoverInit", badSession, badArgument, noFunction, noFunction, none},
+	{"C_SignRecover", badSession, badArgument, noFunction, noFunction, none},
+	{"C_VerifyInit", badSession, badArgument, ok, active, none},
+	{"C_Verify", badSession, badArgument, notBegun, wrong, none},
+	{"C_VerifyUpdate", badSession, badArgument, notBegun, ok, none},
+	{"C_VerifyFinal", badSession, badArgument, notBegun, wrong, none},
+	{"C_VerifyRecoverInit", badSession, badArgument, noFunction, noFunction, none},
+	{"C_VerifyRecover", badSession, badArgument, noFunction, noFunction, none},
+	{"C_DigestEncryptUpdate", badSession, badArgument, noFunction, noFunction, none},
+	{"C_DecryptDigestUpdate", badSession, badArgument, noFunction, noFunction, none},
+	{"C_SignEncryptUpdate", badSession, badArgument, noFunction, noFunction, none},
+	{"C_DecryptVerifyUpdate", badSession, badArgument, noFunction, noFunction, none},
+	{"C_GenerateKey", badSession, badArgument, noFunction, noFunction, none},
+	{"C_GenerateKeyPair", badSession, badArgument, noFunction, noFunction, none},
+	{"C_WrapKey", badSession, badArgument, noFunction, noFunction, none},
+	{"C_UnwrapKey", badSession, badArgument, noFunction, noFunction, none},
+	{"C_DeriveKey", badSession, badArgument, noFunction, noFunction, none},
+	{"C_SeedRandom", badSession, badArgument, noRandom, noRandom, none},
+	{"C_GenerateRandom", badSession, badArgument, noRandom, noRandom, none},
+	{"C_GetFunctionStatus", badSession, none, notParallel, notParallel, none},
+	{"C_CancelFunction", badSession, none, notParallel, notParallel, none},
+	{"C_WaitForSlotEvent", none, badArgument, pkcs11.CKR_NO_EVENT, pkcs11.CKR_NO_EVENT, none},
+
+	// v3.0
+	{"C_LoginUser", badSession, badArgument, ok, alreadyIn, none},
+	{"C_SessionCancel", badSession, none, ok, ok, none},
+}
+
+// messages are the functions of v3.0 for messages, all of which are refused.
+var messages = strings.Fields(`C_MessageEncryptInit C_EncryptMessage C_EncryptMessageBegin C_EncryptMessageNext C_MessageEncryptFinal
+	C_MessageDecryptInit C_DecryptMessage C_DecryptMessageBegin C_DecryptMessageNext C_MessageDecryptFinal
+	C_MessageSignInit C_SignMessage C_SignMessageBegin C_SignMessageNext C_MessageSignFinal
+	C_MessageVerifyInit C_VerifyMessage C_VerifyMessageBegin C_VerifyMessageNext C_MessageVerifyFinal`)
+
+// always are those that answer in every state. C_Initialize and C_Finalize, which
+// make the states, are in testdata/host.c, "edges".
+var always = []row{
+	{"C_GetFunctionList", none, badArgument, ok, ok, none},
+	{"C_GetInterfaceList", none, badArgument, ok, ok, tooSmall},
+	{"C_GetInterface", none, badArgument, ok, ok, none},
+}
+
+// expected is the table as lines of testdata/host.c: column and function, with the
+// code.
+func expected() map[string]int {
+	want := make(map[string]int)
+	put := func(column, name string, code int) {
+		if code != none {
+			want[column+" "+name] = code
+		}
 	}
-	return ^uint(0)
+	rows := conformance
+	for _, name := range messages {
+		rows = append(rows, row{name, badSession, none, noFunction, noFunction, none})
+	}
+	for _, r := range rows {
+		put("uninitialized", r.name, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
+		put("bad-handle", r.name, r.handle)
+	}
+	for _, r := range append(rows, always...) {
+		put("NULL", r.name, r.null)
+		put("idle", r.name, r.idle)
+		put("busy", r.name, r.busy)
+		put("small", r.name, r.small)
+	}
+	return want
 }
 
-// TestConformance calls each function before the start, with a wrong slot or session,
-// in the state in which it is refused or not, and after the end (profile 11 and 12).
-func TestConformance(t *testing.T) {
+// compare fails for each answer that the table has otherwise, and for each that was
+// not heard.
+func compare(t *testing.T, answers string) {
+	t.Helper()
+	want := expected()
+	heard := make(map[string]bool)
+	for _, line := range strings.Split(strings.TrimSpace(answers), "\n") {
+		var column, name string
+		var code int
+		if n, _ := fmt.Sscanf(line, "%s %s %d", &column, &name, &code); n != 3 {
+			t.Errorf("%s", line)
+			continue
+		}
+		key := column + " " + name
+		wanted, known := want[key]
+		if heard[key] = true; known && code != wanted {
+			t.Errorf("%s: %v, want %v", key, pkcs11.Error(code), pkcs11.Error(wanted))
+		} else if !known && column != "bad-handle" {
+			t.Errorf("%s: not in the table", key)
+		}
+	}
+	for key := range want {
+		if !heard[key] {
+			t.Errorf("%s: not tried", key)
+		}
+	}
+	t.Logf("%d cases of %d functions", len(want), len(conformance)+len(messages)+len(always)+2)
+}
+
+// TestConformanceInC calls every function from C, where NULL is NULL.
+func TestConformanceInC(t *testing.T) { // T10, F46
+	d := newDesk(t, true)
+	compare(t, d.must(nil, host(t), d.module, "table"))
+	d.inHost("edges")
+	d.unharmed()
+}
+
+// arguments are those that the state of a test gives to a call.
+type arguments struct {
+	slot    uint
+	session pkcs11.SessionHandle
+	object  pkcs11.ObjectHandle
+}
+
+// inGo calls functions as Go programs do. The wrapper has none for what is missing
+// here, and never passes NULL for what must not be.
+var inGo = map[string]func(p *pkcs11.Ctx, a arguments) error{
+	"C_GetInfo":          func(p *pkcs11.Ctx, _ arguments) error { _, err := p.GetInfo(); return err },
+	"C_GetSlotList":      func(p *pkcs11.Ctx, _ arguments) error { _, err := p.GetSlotList(false); return err },
+	"C_GetSlotInfo":      func(p *pkcs11.Ctx, a arguments) error { _, err := p.GetSlotInfo(a.slot); return err },
+	"C_GetTokenInfo":     func(p *pkcs11.Ctx, a arguments) error { _, err := p.GetTokenInfo(a.slot); return err },
+	"C_GetMechanismList": func(p *pkcs11.Ctx, a arguments) error { _, err := p.GetMechanismList(a.slot); return err },
+	"C_GetMechanismInfo": func(p *pkcs11.Ctx, a arguments) error { _, err := p.GetMechanismInfo(a.slot, sha256RSA()); return err },
+	"C_InitToken":        func(p *pkcs11.Ctx, a arguments) error { return p.InitToken(a.slot, "12345678", "label") },
+	"C_InitPIN":          func(p *pkcs11.Ctx, a arguments) error { return p.InitPIN(a.session, "12345678") },
+	"C_SetPIN":           func(p *pkcs11.Ctx, a arguments) error { return p.SetPIN(a.session, "12345678", "20304050") },
+	"C_OpenSession": func(p *pkcs11.Ctx, a arguments) error {
+		_, err := p.OpenSession(a.slot, pkcs11.CKF_SERIAL_SESSION)
+		return err
+	},
+	"C_CloseSession":      func(p *pkcs11.Ctx, a arguments) error { return p.CloseSession(a.session) },
+	"C_CloseAllSessions":  func(p *pkcs11.Ctx, a arguments) error { return p.CloseAllSessions(a.slot) },
+	"C_GetSessionInfo":    func(p *pkcs11.Ctx, a arguments) error { _, err := p.GetSessionInfo(a.session); return err },
+	"C_GetOperationState": func(p *pkcs11.Ctx, a arguments) error { _, err := p.GetOperationState(a.session); return err },
+	"C_SetOperationState": func(p *pkcs11.Ctx, a arguments) error { return p.SetOperationState(a.session, data, 0, 0) },
+	"C_Login":             func(p *pkcs11.Ctx, a arguments) error { return p.Login(a.session, pkcs11.CKU_USER, "5678") },
+	"C_Logout":            func(p *pkcs11.Ctx, a arguments) error { return p.Logout(a.session) },
+	"C_CreateObject":      func(p *pkcs11.Ctx, a arguments) error { _, err := p.CreateObject(a.session, template()); return err },
+	"C_CopyObject": func(p *pkcs11.Ctx, a arguments) error {
+		_, err := p.CopyObject(a.session, a.object, template())
+		return err
+	},
+	"C_DestroyObject": func(p *pkcs11.Ctx, a arguments) error { return p.DestroyObject(a.session, a.object) },
+	"C_GetObjectSize": func(p *pkcs11.Ctx, a arguments) error { _, err := p.GetObjectSize(a.session, a.object); return err },
+	"C_GetAttributeValue": func(p *pkcs11.Ctx, a arguments) error {
+		_, err := p.GetAttributeValue(a.session, a.object, template())
+		return err
+	},
+	"C_SetAttributeValue":   func(p *pkcs11.Ctx, a arguments) error { return p.SetAttributeValue(a.session, a.object, template()) },
+	"C_FindObjectsInit":     func(p *pkcs11.Ctx, a arguments) error { return p.FindObjectsInit(a.session, template()) },
+	"C_FindObjects":         func(p *pkcs11.Ctx, a arguments) error { _, _, err := p.FindObjects(a.session, 1); return err },
+	"C_FindObjectsFinal":    func(p *pkcs11.Ctx, a arguments) error { return p.FindObjectsFinal(a.session) },
+	"C_EncryptInit":         func(p *pkcs11.Ctx, a arguments) error { return p.EncryptInit(a.session, sha256RSA(), a.object) },
+	"C_Encrypt":             func(p *pkcs11.Ctx, a arguments) error { _, err := p.Encrypt(a.session, data); return err },
+	"C_EncryptUpdate":       func(p *pkcs11.Ctx, a arguments) error { _, err := p.EncryptUpdate(a.session, data); return err },
+	"C_EncryptFinal":        func(p *pkcs11.Ctx, a arguments) error { _, err := p.EncryptFinal(a.session); return err },
+	"C_DecryptInit":         func(p *pkcs11.Ctx, a arguments) error { return p.DecryptInit(a.session, sha256RSA(), a.object) },
+	"C_Decrypt":             func(p *pkcs11.Ctx, a arguments) error { _, err := p.Decrypt(a.session, data); return err },
+	"C_DecryptUpdate":       func(p *pkcs11.Ctx, a arguments) error { _, err := p.DecryptUpdate(a.session, data); return err },
+	"C_DecryptFinal":        func(p *pkcs11.Ctx, a arguments) error { _, err := p.DecryptFinal(a.session); return err },
+	"C_DigestInit":          func(p *pkcs11.Ctx, a arguments) error { return p.DigestInit(a.session, sha256RSA()) },
+	"C_Digest":              func(p *pkcs11.Ctx, a arguments) error { _, err := p.Digest(a.session, data); return err },
+	"C_DigestUpdate":        func(p *pkcs11.Ctx, a arguments) error { return p.DigestUpdate(a.session, data) },
+	"C_DigestKey":           func(p *pkcs11.Ctx, a arguments) error { return p.DigestKey(a.session, a.object) },
+	"C_DigestFinal":         func(p *pkcs11.Ctx, a arguments) error { _, err := p.DigestFinal(a.session); return err },
+	"C_SignInit":            func(p *pkcs11.Ctx, a arguments) error { return p.SignInit(a.session, sha256RSA(), a.object) },
+	"C_Sign":                func(p *pkcs11.Ctx, a arguments) error { _, err := p.Sign(a.session, data); return err },
+	"C_SignUpdate":          func(p *pkcs11.Ctx, a arguments) error { return p.SignUpdate(a.session, data) },
+	"C_SignFinal":           func(p *pkcs11.Ctx, a arguments) error { _, err := p.SignFinal(a.session); return err },
+	"C_SignRecoverInit":     func(p *pkcs11.Ctx, a arguments) error { return p.SignRecoverInit(a.session, sha256RSA(), a.object) },
+	"C_SignRecover":         func(p *pkcs11.Ctx, a arguments) error { _, err := p.SignRecover(a.session, data); return err },
+	"C_VerifyInit":          func(p *pkcs11.Ctx, a arguments) error { return p.VerifyInit(a.session, sha256RSA(), a.object) },
+	"C_Verify":              func(p *pkcs11.Ctx, a arguments) error { return p.Verify(a.session, data, make([]byte, 256)) },
+	"C_VerifyUpdate":        func(p *pkcs11.Ctx, a arguments) error { return p.VerifyUpdate(a.session, data) },
+	"C_VerifyFinal":         func(p *pkcs11.Ctx, a arguments) error { return p.VerifyFinal(a.session, make([]byte, 256)) },
+	"C_VerifyRecoverInit":   func(p *pkcs11.Ctx, a arguments) error { return p.VerifyRecoverInit(a.session, sha256RSA(), a.object) },
+	"C_VerifyRecover":       func(p *pkcs11.Ctx, a arguments) error { _, err := p.VerifyRecover(a.session, data); return err },
+	"C_DigestEncryptUpdate": func(p *pkcs11.Ctx, a arguments) error { _, err := p.DigestEncryptUpdate(a.session, data); return err },
+	"C_DecryptDigestUpdate": func(p *pkcs11.Ctx, a arguments) error { _, err := p.DecryptDigestUpdate(a.session, data); return err },
+	"C_SignEncryptUpdate":   func(p *pkcs11.Ctx, a arguments) error { _, err := p.SignEncryptUpdate(a.session, data); return err },
+	"C_DecryptVerifyUpdate": func(p *pkcs11.Ctx, a arguments) error { _, err := p.DecryptVerifyUpdate(a.session, data); return err },
+	"C_GenerateKey": func(p *pkcs11.Ctx, a arguments) error {
+		_, err := p.GenerateKey(a.session, sha256RSA(), template())
+		return err
+	},
+	"C_GenerateKeyPair": func(p *pkcs11.Ctx, a arguments) error {
+		_, _, err := p.GenerateKeyPair(a.session, sha256RSA(), template(), template())
+		return err
+	},
+	"C_WrapKey": func(p *pkcs11.Ctx, a arguments) error {
+		_, err := p.WrapKey(a.session, sha256RSA(), a.object, a.object)
+		return err
+	},
+	"C_UnwrapKey": func(p *pkcs11.Ctx, a arguments) error {
+		_, err := p.UnwrapKey(a.session, sha256RSA(), a.object, data, template())
+		return err
+	},
+	"C_DeriveKey": func(p *pkcs11.Ctx, a arguments) error {
+		_, err := p.DeriveKey(a.session, sha256RSA(), a.object, template())
+		return err
+	},
+	"C_SeedRandom":     func(p *pkcs11.Ctx, a arguments) error { return p.SeedRandom(a.session, data) },
+	"C_GenerateRandom": func(p *pkcs11.Ctx, a arguments) error { _, err := p.GenerateRandom(a.session, 8); return err },
+}
+
+var data = []byte("data")
+
+func sha256RSA() []*pkcs11.Mechanism {
+	return []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_SHA256_RSA_PKCS, nil)}
+}
+
+func template() []*pkcs11.Attribute {
+	return []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_DATA)}
+}
+
+// TestConformanceInGo calls every function that the wrapper has from Go.
+func TestConformanceInGo(t *testing.T) {
 	d := newDesk(t, true)
 	p := pkcs11.New(d.module)
 	if p == nil {
 		t.Fatal("the library cannot be loaded")
 	}
 	defer p.Destroy()
-	checked := 0
-	want := func(when, name string, err error, wanted uint) {
-		t.Helper()
-		checked++
-		if got := code(err); got != wanted {
-			t.Errorf("%s %s: %v, want %v", name, when, err, pkcs11.Error(wanted))
-		}
-	}
-	all := func(when string, wantSlot, wantSession uint, slot uint, s session) {
-		t.Helper()
-		for _, c := range calls {
-			if c.slot != nil {
-				want(when, c.name, c.slot(p, slot), wantSlot)
-			} else {
-				want(when, c.name, c.do(p, s, 1), wantSession)
+	cases := 0
+	try := func(state string, column func(row) int, prepare func() arguments) {
+		for _, r := range conformance {
+			call, want := inGo[r.name], column(r)
+			if call == nil || want == none {
+				continue
+			}
+			cases++
+			err := call(p, prepare())
+			var got pkcs11.Error
+			if errors.As(err, &got); uint(got) != uint(want) || err != nil && got == 0 {
+				t.Errorf("%s %s: %v, want %v", state, r.name, err, pkcs11.Error(want))
 			}
 		}
 	}
-	all("before C_Initialize", pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED, 0, 1)
-	want("before C_Initialize", "C_Finalize", p.Finalize(), pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
-	want("", "C_Initialize", p.Initialize(), pkcs11.CKR_OK)
-	want("again", "C_Initialize", p.Initialize(), pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)
-	all("with a wrong handle", pkcs11.CKR_SLOT_ID_INVALID, pkcs11.CKR_SESSION_HANDLE_INVALID, 1<<20, 1<<20)
-
-	want("not serial", "C_OpenSession", second(p.OpenSession(0, 0)), pkcs11.CKR_SESSION_PARALLEL_NOT_SUPPORTED)
-	s, err := p.OpenSession(0, pkcs11.CKF_SERIAL_SESSION)
-	must(t, err)
-	must(t, p.FindObjectsInit(s, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PUBLIC_KEY)}))
-	found, _, err := p.FindObjects(s, 1)
-	must(t, err)
-	must(t, p.FindObjectsFinal(s))
-	const empty = 1 // slot without a card
-	for _, c := range calls {
-		if c.slot != nil {
-			want("on an empty slot", c.name, c.slot(p, empty), c.want)
-		} else {
-			want("in a fresh session", c.name, c.do(p, s, found[0]), c.want)
-		}
+	fixed := func(a arguments) func() arguments { return func() arguments { return a } }
+	uninitialized := func(row) int { return pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED }
+	try("before C_Initialize", uninitialized, fixed(arguments{}))
+	must(t, p.Initialize())
+	for _, n := range []uint{0, 12345, ^uint(0)} {
+		try("wrong handle", func(r row) int { return r.handle }, fixed(arguments{slot: n | 64, session: pkcs11.SessionHandle(n)}))
 	}
-	want("closed", "C_GetSessionInfo", second(p.GetSessionInfo(s)), pkcs11.CKR_SESSION_HANDLE_INVALID)
-	want("", "C_Finalize", p.Finalize(), pkcs11.CKR_OK)
-	all("after C_Finalize", pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED, 0, s)
-	t.Logf("%d calls of %d kinds", checked, len(calls))
+	one := func(s pkcs11.SessionHandle, class uint) pkcs11.ObjectHandle {
+		t.Helper()
+		must(t, p.FindObjectsInit(s, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, class)}))
+		found, _, err := p.FindObjects(s, 1)
+		must(t, err)
+		must(t, p.FindObjectsFinal(s))
+		if len(found) != 1 {
+			t.Fatalf("%d objects of class %d", len(found), class)
+		}
+		return found[0]
+	}
+	try("idle", func(r row) int { return r.idle }, func() arguments {
+		must(t, p.CloseAllSessions(0))
+		s, err := p.OpenSession(0, pkcs11.CKF_SERIAL_SESSION)
+		must(t, err)
+		return arguments{slot: 1, session: s, object: one(s, pkcs11.CKO_PUBLIC_KEY)}
+	})
+	try("busy", func(r row) int { return r.busy }, func() arguments {
+		s, err := p.OpenSession(0, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+		must(t, err)
+		if err := p.Login(s, pkcs11.CKU_USER, "5678"); err != nil && !errors.Is(err, pkcs11.Error(alreadyIn)) {
+			t.Fatal(err)
+		}
+		a := arguments{slot: 0, session: s, object: one(s, pkcs11.CKO_PRIVATE_KEY)}
+		must(t, p.VerifyInit(s, sha256RSA(), one(s, pkcs11.CKO_PUBLIC_KEY)))
+		must(t, p.SignInit(s, sha256RSA(), a.object))
+		must(t, p.FindObjectsInit(s, nil))
+		return a
+	})
+	must(t, p.Finalize())
+	try("after C_Finalize", uninitialized, fixed(arguments{}))
+	t.Logf("%d cases of %d functions", cases, len(inGo))
 	d.unharmed()
-}
-
-// TestExports looks at what a program sees of the library: symbols of other modules
-// in the same process must not meet ours (profile 2).
-func TestExports(t *testing.T) { // T15
-	out, err := exec.Command("nm", "-D", "--defined-only", "--format=posix", absolute(t, "libcie-pkcs11.so")).Output()
-	must(t, err)
-	n := 0
-	for line := range strings.Lines(string(out)) {
-		name, _, _ := strings.Cut(line, " ")
-		if name, _, _ = strings.Cut(name, "@"); !strings.HasPrefix(name, "C_") {
-			t.Errorf("%s is exported", name)
-		}
-		n++
-	}
-	if n < 3 {
-		t.Errorf("%d symbols:\n%s", n, out)
-	}
 }

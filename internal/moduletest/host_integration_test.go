@@ -27,12 +27,6 @@ func (d *desk) inHost(command string, arguments ...string) string {
 	return out
 }
 
-func TestNULLPointersAndWrongHandles(t *testing.T) { // T10, F46
-	d := newDesk(t, true)
-	d.inHost("nulls")
-	d.unharmed()
-}
-
 func TestForks(t *testing.T) { // T9, F42, C4
 	d := newDesk(t, true)
 	d.inHost("forks", long(100))
