@@ -23,6 +23,14 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
+// size is how much of something a change is tested with, or a night ("make soak").
+func size[T any](change, night T) T {
+	if os.Getenv("CIE_SOAK") != "" {
+		return night
+	}
+	return change
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -58,7 +66,7 @@ func newDesk(t testing.TB, paired bool) *desk {
 	module := absolute(t, "libcie-pkcs11.so")
 	absolute(t, "cie-pkcs11-helper")
 	rig.StartPCSCD(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), size(8*time.Minute, 8*time.Hour))
 	card, err := emulator.New(emulator.Options{})
 	must(t, err)
 	ended := make(chan struct{})
@@ -122,7 +130,7 @@ func (d *desk) pair(config string) {
 // run runs a program and gives what it writes.
 func (d *desk) run(program string, arguments ...string) (string, error) {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(d.ctx, size(5*time.Minute, 6*time.Hour))
 	defer cancel()
 	out, err := exec.CommandContext(ctx, program, arguments...).CombinedOutput()
 	return string(out), err

@@ -3,7 +3,6 @@
 package moduletest
 
 import (
-	"flag"
 	"fmt"
 	"os/exec"
 	"strconv"
@@ -12,12 +11,6 @@ import (
 	"testing"
 	"time"
 )
-
-// soak makes the storms that many times as long: "make soak".
-var soak = flag.Int("soak", 1, "how many times as long the storms last")
-
-// long is a count of a storm.
-func long(n int) string { return strconv.Itoa(n * *soak) }
 
 // inHost runs a command of testdata/host.c.
 func (d *desk) inHost(command string, arguments ...string) string {
@@ -29,7 +22,7 @@ func (d *desk) inHost(command string, arguments ...string) string {
 
 func TestForks(t *testing.T) { // T9, F42, C4
 	d := newDesk(t, true)
-	d.inHost("forks", long(100))
+	d.inHost("forks", size("100", "1000"))
 	d.unharmed()
 }
 
@@ -51,7 +44,7 @@ func TestStorm(t *testing.T) { // F39, C1
 			}
 		}
 	}()
-	d.inHost("storm", "16", long(500))
+	d.inHost("storm", size("16", "64"), size("500", "2000"))
 	close(stop)
 	wait.Wait()
 	d.unharmed()
@@ -62,13 +55,13 @@ func TestStorm(t *testing.T) { // F39, C1
 
 func TestFinalizeAgainstCalls(t *testing.T) { // F40, C3
 	d := newDesk(t, true)
-	d.inHost("finalize", long(30))
+	d.inHost("finalize", size("30", "10000"))
 	d.unharmed()
 }
 
 func TestUnload(t *testing.T) { // F43
 	d := newDesk(t, true)
-	d.inHost("unload", long(100))
+	d.inHost("unload", "100")
 }
 
 func TestExitInACall(t *testing.T) { // F44
@@ -89,11 +82,15 @@ func TestExitInACall(t *testing.T) { // F44
 
 func TestProcessesOnOneCard(t *testing.T) { // C5
 	for _, processes := range []int{2, 8} {
-		t.Run(strconv.Itoa(processes), func(t *testing.T) {
+		t.Run(fmt.Sprint(processes), func(t *testing.T) {
 			d := newDesk(t, true)
 			var wait sync.WaitGroup
 			for range processes {
-				wait.Go(func() { d.inHost("logins", long(40/processes)) })
+				wait.Add(1)
+				go func() {
+					defer wait.Done()
+					d.inHost("logins", size("5", "250"))
+				}()
 			}
 			wait.Wait()
 			d.unharmed()

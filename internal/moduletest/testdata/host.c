@@ -7,10 +7,13 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -319,6 +322,8 @@ static void edges(void)
 
 static void uninitialized(const char *function, CK_RV answer) { want(function, answer, CKR_CRYPTOKI_NOT_INITIALIZED); }
 
+#define LATE 2 /* exit status of a child that has waited for more than 100 ms in all its calls */
+
 static void child(bool initialize)
 {
 	alarm(10);
@@ -326,10 +331,7 @@ static void child(bool initialize)
 	every_function(false, uninitialized);
 	every_function(true, uninitialized);
 	want("Finalize", p->C_Finalize(NULL), CKR_CRYPTOKI_NOT_INITIALIZED);
-	if (now() - begun > 0.1) {
-		printf("calls in a child took %.0f ms\n", (now() - begun) * 1000);
-		failures++;
-	}
+	bool late = now() - begun > 0.1;
 	if (initialize) { /* a child gets its own helper */
 		must("Initialize in a child", p->C_Initialize(NULL));
 		CK_SESSION_HANDLE s = open_session();
@@ -338,7 +340,7 @@ static void child(bool initialize)
 		must("Finalize in a child", p->C_Finalize(NULL));
 	}
 	fflush(stdout);
-	_exit(failures != 0);
+	_exit(failures != 0 ? 1 : late ? LATE : 0);
 }
 
 static void *busy(void *stop)
@@ -355,6 +357,7 @@ static void forks(int n)
 	bool stop = false;
 	pthread_t thread;
 	double worst = 0;
+	int late = 0;
 	must("Initialize", p->C_Initialize(NULL));
 	CK_SESSION_HANDLE s = open_session();
 	login(s);
@@ -369,6 +372,10 @@ static void forks(int n)
 		waitpid(pid, &status, 0);
 		if (i % 20 != 0 && now() - begun > worst)
 			worst = now() - begun;
+		if (WIFEXITED(status) && WEXITSTATUS(status) == LATE) {
+			late++;
+			status = 0;
+		}
 		want("child", (CK_RV)status, 0);
 		if (i % 20 == 0)
 			want("signature in the parent", sign(s, key), CKR_OK);
@@ -377,10 +384,14 @@ static void forks(int n)
 	pthread_join(thread, NULL);
 	want("signature in the parent", sign(s, key), CKR_OK);
 	must("Finalize", p->C_Finalize(NULL));
-	printf("%d forks, the slowest child took %.1f ms\n", n, worst * 1000);
+	if (worst > 5 || late > n / 10) /* an overloaded computer makes a few late */
+		failures++;
+	printf("%d forks, %d children waited for more than 100 ms, the slowest lived for %.1f ms\n", n, late, worst * 1000);
 }
 
 /* --- storm (T11, F39, C1) --- */
+
+#define WATCHDOG 60 /* seconds without an answer to anybody, after which the program is killed */
 
 static int calls_each;
 
@@ -405,6 +416,7 @@ static void *gust(void *seed)
 	unsigned r = (unsigned)(size_t)seed;
 	CK_SESSION_HANDLE mine[8] = {0};
 	for (int i = 0; i < calls_each; i++) {
+		alarm(WATCHDOG);
 		CK_SESSION_HANDLE *at = &mine[rand_r(&r) % LENGTH(mine)];
 		CK_SESSION_INFO info;
 		CK_TOKEN_INFO token;
@@ -442,7 +454,6 @@ static void storm(int threads, int calls)
 	double begun = now();
 	calls_each = calls;
 	must("Initialize", p->C_Initialize(NULL));
-	alarm(300);
 	for (int i = 0; i < threads; i++)
 		pthread_create(&t[i], NULL, gust, (void *)(size_t)(i + 1));
 	for (int i = 0; i < threads; i++)
@@ -477,9 +488,9 @@ static void finalize(int rounds)
 {
 	double worst = 0;
 	unsigned r = 1;
-	alarm(300);
 	for (int i = 0; i < rounds; i++) {
 		pthread_t t[3];
+		alarm(WATCHDOG);
 		must("Initialize", p->C_Initialize(NULL));
 		CK_SESSION_HANDLE s = open_session();
 		(void)s;
@@ -590,6 +601,65 @@ static void in_flight(void)
 	exit(0);
 }
 
+/* --- odd: a login and a signature in a program that is not like others (F45, F48) --- */
+
+enum odd { PLAIN, IGNORES_SIGNALS, BLOCKS_SIGNALS, NO_STANDARD_FILES, FEW_FILES, SMALL_STACK, CATCHES_FAULTS };
+
+static void *use(void *unused)
+{
+	must("Initialize", p->C_Initialize(NULL));
+	CK_SESSION_HANDLE s = open_session();
+	must("Login", p->C_Login(s, CKU_USER, (CK_BYTE *)"12345678", 8));
+	must("signature", sign(s, find(s, CKO_PRIVATE_KEY)));
+	must("Finalize", p->C_Finalize(NULL));
+	return unused;
+}
+
+static sigjmp_buf caught;
+
+static void on_fault(int signal)
+{
+	(void)signal;
+	siglongjmp(caught, 1);
+}
+
+static void odd(enum odd kind)
+{
+	sigset_t all;
+	pthread_t thread;
+	pthread_attr_t attributes;
+	sigfillset(&all);
+	pthread_attr_init(&attributes);
+	switch (kind) {
+	case PLAIN:
+		break;
+	case IGNORES_SIGNALS:
+		signal(SIGPIPE, SIG_IGN), signal(SIGCHLD, SIG_IGN), signal(SIGURG, SIG_IGN);
+		break;
+	case BLOCKS_SIGNALS:
+		pthread_sigmask(SIG_BLOCK, &all, NULL);
+		break;
+	case NO_STANDARD_FILES:
+		close(0), close(1), close(2);
+		break;
+	case FEW_FILES:
+		setrlimit(RLIMIT_NOFILE, &(struct rlimit){16, 16});
+		break;
+	case SMALL_STACK:
+		pthread_attr_setstacksize(&attributes, 64 << 10);
+		break;
+	case CATCHES_FAULTS:
+		signal(SIGSEGV, on_fault);
+		break;
+	}
+	pthread_create(&thread, &attributes, use, NULL);
+	pthread_join(thread, NULL);
+	if (kind == CATCHES_FAULTS && sigsetjmp(caught, 1) == 0) { /* still the program's own */
+		*(volatile int *)NULL = 1;
+		failures++;
+	}
+}
+
 /* --- figures --- */
 
 static double resident(void) { return count("VmRSS:") / 1000.0; }
@@ -670,6 +740,8 @@ int main(int argc, char **argv)
 		hold();
 	else if (strcmp(command, "unload") == 0)
 		unload(path, a);
+	else if (strcmp(command, "odd") == 0)
+		odd((enum odd)a);
 	else if (strcmp(command, "in-flight") == 0)
 		in_flight();
 	else
