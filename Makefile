@@ -20,7 +20,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # The programs in Go, each in a folder of cmd.
 PROGRAMS := $(patsubst cmd/%/main.go,%,$(wildcard cmd/*/main.go))
 
-.PHONY: help deps build run test unit integration soak race fuzz fuzz-short check lint vet format docs clean
+.PHONY: help deps build run test unit integration race figures soak fuzz fuzz-short check lint vet format docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -46,11 +46,17 @@ unit: ## run the tests that need nothing but Go
 integration: build ## run the tests that go through pcscd and other programs
 	scripts/integration.sh
 
-soak: build ## run the storms on the PKCS#11 library SOAK (50) times as long
-	go test -tags integration -count 1 -timeout 12h -run 'Storm|Finalize|Forks|Unload|Processes' ./internal/moduletest -soak $(or $(SOAK),50)
-
 race: ## run the unit tests with the race detector
 	go test -race ./...
+
+figures: build ## measure the PKCS#11 library: time, memory, commands to the card
+	go test -tags gles,integration -count=1 -v -run '^(TestFigures|TestAPDUBudget|TestLooksWhileACardWorks)$$' ./internal/moduletest
+
+# For a night: the sizes are in the tests.
+soak: build ## run the storms on the PKCS#11 library and the card's tries for hours
+	CIE_SOAK=1 go test -tags gles,integration -count=1 -timeout 12h -v \
+		-run '^(TestStorm|TestForks|TestFinalizeAgainstCalls|TestProcessesOnOneCard|TestLyingHelper|TestNoSequenceBlocksACardAtLength)$$' \
+		./internal/moduletest ./pkcs11module
 
 check: test vet format lint fuzz-short ## all that a change must pass, as in continuous integration
 

@@ -32,6 +32,8 @@ type desk struct {
 	module  *Module
 	options Options
 
+	together bool // calls are made by several threads at once
+
 	mu      sync.Mutex
 	moves   uint16
 	clock   time.Duration // ahead of the time of day

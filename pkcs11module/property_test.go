@@ -34,7 +34,11 @@ func (d *desk) act(r *rand.Rand, m *Module, sessions *[]SessionHandle) {
 			_ = m.CloseAllSessions(0)
 		}
 	case 4, 5, 6, 7:
+		since := len(d.card.Ledger())
 		_ = m.Login(h, UserType(r.IntN(3)), digits(pins[r.IntN(len(pins))]))
+		if n := verifiesSince(d.card, since); n > 1 && !d.together {
+			d.t.Errorf("%d VERIFY for one PIN", n) // P2
+		}
 	case 8:
 		_ = m.Logout(h)
 	case 9:
@@ -57,6 +61,15 @@ func (d *desk) act(r *rand.Rand, m *Module, sessions *[]SessionHandle) {
 	}
 }
 
+func verifiesSince(card *emulator.Card, since int) (n int) {
+	for _, e := range card.Ledger()[since:] {
+		if e.Kind == "verify" {
+			n++
+		}
+	}
+	return n
+}
+
 // lowest is the lowest counter that the ledger has seen since a command.
 func lowest(t *testing.T, card *emulator.Card, since int) int {
 	low := 3
@@ -72,43 +85,55 @@ func lowest(t *testing.T, card *emulator.Card, since int) int {
 	return low
 }
 
-// TestNoSequenceBlocksACard is P1, P3 and P7 with two programs at once on a card,
-// each a module of its own: no random calls bring the counter below 1. The seed is
-// in the name of a failure.
-func TestNoSequenceBlocksACard(t *testing.T) {
-	behaviours := map[string]emulator.Behaviour{
-		"counter readable":      {},
-		"by empty VERIFY":       {Tries: "verify"},
-		"counter not readable":  {Tries: "none"},
-		"6300 for a wrong PIN":  {WrongTries: "6300"},
-		"unprotected errors":    {PlainErrors: true},
-		"a counter that grows":  {GrowingTries: true},
-		"PIN kept over SELECTs": {KeepPIN: true},
-	}
+// behaviours are the readings of what the sources leave open (P7).
+var behaviours = map[string]emulator.Behaviour{
+	"counter readable":      {},
+	"by empty VERIFY":       {Tries: "verify"},
+	"counter not readable":  {Tries: "none"},
+	"6300 for a wrong PIN":  {WrongTries: "6300"},
+	"unprotected errors":    {PlainErrors: true},
+	"a counter that grows":  {GrowingTries: true},
+	"PIN kept over SELECTs": {KeepPIN: true},
+}
+
+// TestNoSequenceBlocksACard is P1, P2, P3 and P7 with one to four programs at once
+// on a card, each a module of its own: no random calls bring the counter below 1.
+// The seed is in the name of a failure.
+func TestNoSequenceBlocksACard(t *testing.T) { noSequenceBlocks(t, 0, 10) }
+
+// noSequenceBlocks tries some sequences for each behaviour.
+func noSequenceBlocks(t *testing.T, first, n uint64) {
 	for name, b := range behaviours {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := newDesk(t, true, emulator.Options{Behaviour: &b})
-			seen := len(d.card.Ledger())
-			for seed := range uint64(sequences / len(behaviours)) {
+			d.module.Close()
+			for seed := first; seed < first+n; seed++ {
 				must(t, d.card.Set([]byte(`{"tries":3}`)))
 				must(t, d.heal())
-				r := rand.New(rand.NewPCG(seed, 1))
-				programs := []*Module{d.module, New(d.holder, d, Options{Now: d.now})}
-				sessions := make([][]SessionHandle, len(programs))
-				for range 20 {
-					n := r.IntN(len(programs))
-					d.act(r, programs[n], &sessions[n])
-				}
-				for _, m := range programs {
-					m.Close()
-				}
-				d.start()
-				if low := lowest(t, d.card, seen); low < 1 {
+				seen := len(d.card.Ledger())
+				d.sequence(rand.New(rand.NewPCG(seed, 1)))
+				if low := lowest(t, d.card, seen); low < 1 || t.Failed() {
 					t.Fatalf("seed %d: the counter fell to %d", seed, low)
 				}
-				seen = len(d.card.Ledger())
 			}
 		})
+	}
+}
+
+// sequence has some programs do 20 things.
+func (d *desk) sequence(r *rand.Rand) {
+	programs := make([]*Module, 1+r.IntN(4))
+	sessions := make([][]SessionHandle, len(programs))
+	for i := range programs {
+		programs[i] = New(d.holder, d, Options{Now: d.now})
+	}
+	for range 20 {
+		n := r.IntN(len(programs))
+		d.act(r, programs[n], &sessions[n])
+	}
+	for _, m := range programs {
+		m.Close()
 	}
 }
 
@@ -130,9 +155,6 @@ func TestNoProgramsTogetherBlockACard(t *testing.T) {
 	}
 }
 
-// sequences is the size of TestNoSequenceBlocksACard.
-const sequences = 70
-
 // heal makes the record forget what the sequence before has taught it.
 func (d *desk) heal() error {
 	_, err := d.holder.VerifyPIN(context.Background(), cie.Target{Reader: reader, Consent: cie.Consent{LastTry: true}}, digits("12345678"))
@@ -143,6 +165,7 @@ func (d *desk) heal() error {
 // It is for the race detector, and for what never ends.
 func TestStorm(t *testing.T) {
 	d := newDesk(t, true, emulator.Options{})
+	d.together = true
 	var wait sync.WaitGroup
 	for n := range uint64(8) {
 		wait.Add(1)
@@ -150,7 +173,7 @@ func TestStorm(t *testing.T) {
 			defer wait.Done()
 			r := rand.New(rand.NewPCG(n, 2))
 			var sessions []SessionHandle
-			for range 100 {
+			for range 300 {
 				d.act(r, d.module, &sessions)
 			}
 		}()
@@ -172,5 +195,25 @@ func TestStorm(t *testing.T) {
 	}
 	if d.tries() < 1 {
 		t.Errorf("%d tries left", d.tries())
+	}
+}
+
+// TestSwappedCard is P6: another card lies there before each command of a login. It
+// gets no VERIFY, and its tries stay.
+func TestSwappedCard(t *testing.T) {
+	for n := range 24 {
+		d := newDesk(t, true, emulator.Options{})
+		h, pan := d.open(0), d.card.PAN()
+		d.card.Fail(n, emulator.Fault{Kind: "swap", Seed: "another"})
+		err := d.module.Login(h, CKU_USER, digits([]string{"5678", "12345678"}[n%2]))
+		for _, e := range d.card.Ledger() {
+			if e.Kind == "verify" && e.PAN != pan {
+				t.Errorf("swapped before command %d: %+v", n, e)
+			}
+		}
+		if swapped := d.card.PAN() != pan; swapped && d.verifies() == 0 && err == nil {
+			t.Errorf("swapped before command %d: logged in without a VERIFY", n)
+		}
+		d.module.Close()
 	}
 }
