@@ -1,8 +1,8 @@
 #!/bin/sh
 # build.sh OUT
 #
-# Compiles the PKCS#11 library: a shared object with $CC (cc), or a DLL where $CC
-# is a MinGW compiler. $CFLAGS is added, and $HELPER is where the helper is looked
+# Compiles the PKCS#11 library: a shared object with $CC (cc), a dylib on macOS, or a
+# DLL where $CC is a MinGW compiler. $CFLAGS is added, and $HELPER is where the helper is looked
 # for when it is not beside the library. The header is that of p11-kit (Debian:
 # libp11-kit-dev).
 set -eu
@@ -23,10 +23,11 @@ case $compiler in
 		"$folder"/system_windows.c
 	;;
 *)
-	# shellcheck disable=SC2046 # several options
+	hardening="-Wl,--version-script=$folder/exports.map -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs"
+	[ "$(uname)" != Darwin ] || hardening="-Wl,-exported_symbol,_C_*"
+	# shellcheck disable=SC2046,SC2086 # several options
 	set -- "$@" -fPIC -shared -D_FORTIFY_SOURCE=2 -pthread $(pkg-config --cflags p11-kit-1) -o "$out" \
-		"$folder"/cie-pkcs11.c "$folder"/link.c "$folder"/message.c "$folder"/system_posix.c \
-		-Wl,--version-script="$folder"/exports.map -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs
+		"$folder"/cie-pkcs11.c "$folder"/link.c "$folder"/message.c "$folder"/system_posix.c $hardening
 	;;
 esac
 # shellcheck disable=SC2086 # several options

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -20,7 +21,13 @@
 #endif
 #define HELPER_NAME "cie-pkcs11-helper"
 
+#ifdef __APPLE__
+#include <crt_externs.h>
+#define environ (*_NSGetEnviron()) /* a library has no other */
+#define MSG_NOSIGNAL 0             /* but SO_NOSIGPIPE */
+#else
 extern char **environ;
+#endif
 
 static pid_t owner;           /* the process that uses the library */
 static char beside[PATH_MAX]; /* the helper in the library's own folder, "" if unknown */
@@ -47,11 +54,15 @@ void lock_give(system_lock *l) { pthread_mutex_unlock(l); }
 
 void condition_make(system_condition *c)
 {
+#ifdef __APPLE__
+	pthread_cond_init(c, NULL);
+#else
 	pthread_condattr_t attributes;
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(c, &attributes);
 	pthread_condattr_destroy(&attributes);
+#endif
 }
 
 void condition_wait(system_condition *c, system_lock *l, int64_t deadline)
@@ -60,8 +71,14 @@ void condition_wait(system_condition *c, system_lock *l, int64_t deadline)
 		pthread_cond_wait(c, l);
 		return;
 	}
+#ifdef __APPLE__
+	int64_t left = remaining(deadline);
+	struct timespec t = {(time_t)(left / 1000), (long)(left % 1000) * 1000000};
+	pthread_cond_timedwait_relative_np(c, l, &t);
+#else
 	struct timespec t = {(time_t)(deadline / 1000), (long)(deadline % 1000) * 1000000};
 	pthread_cond_timedwait(c, l, &t);
+#endif
 }
 
 void condition_wake(system_condition *c) { pthread_cond_broadcast(c); }
@@ -108,6 +125,9 @@ static bool spawn(const char *path, int socket, pid_t *process)
 #ifdef POSIX_SPAWN_SETSID
 	flags |= POSIX_SPAWN_SETSID;
 #endif
+#ifdef POSIX_SPAWN_CLOEXEC_DEFAULT
+	flags |= POSIX_SPAWN_CLOEXEC_DEFAULT;
+#endif
 	sigemptyset(&none);
 	sigfillset(&all);
 	if (posix_spawn_file_actions_init(&files) != 0)
@@ -131,11 +151,28 @@ static bool spawn(const char *path, int socket, pid_t *process)
 	return failed == 0;
 }
 
+/* pair makes two ends that no other program gets. */
+static bool pair(int ends[2])
+{
+#ifdef __APPLE__
+	const int on = 1;
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0)
+		return false;
+	for (int i = 0; i < 2; i++) {
+		fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+		setsockopt(ends[i], SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
+	}
+	return true;
+#else
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0;
+#endif
+}
+
 bool helper_start(struct helper *h)
 {
 	const char *path = find_helper();
 	int ends[2];
-	if (path == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+	if (path == NULL || !pair(ends))
 		return false;
 	bool started = spawn(path, ends[1], &h->process);
 	close(ends[1]);
