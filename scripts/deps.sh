@@ -71,6 +71,9 @@ needs_test() {
 	command_of x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64
 	command_of ssh-add openssh-client
 	file_of '/usr/lib/*/engines-3/pkcs11.so' libengine-pkcs11-openssl
+	# Debian 12 has no such package.
+	grep -q '^VERSION_CODENAME=bookworm$' /etc/os-release ||
+		file_of '/usr/lib/*/ossl-modules/pkcs11.so' pkcs11-provider
 }
 
 as_root() {

@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -224,7 +225,7 @@ func TestP11Kit(t *testing.T) { // T13
 }
 
 func TestNSS(t *testing.T) { // T6
-	rig.Need(t, "modutil", "certutil")
+	rig.Need(t, "modutil", "certutil", "tstclnt")
 	d := newDesk(t, true)
 	c := newConsumer(t, "NSS")
 	database := "sql:" + d.folder + "/nss"
@@ -244,6 +245,16 @@ func TestNSS(t *testing.T) { // T6
 		if !strings.Contains(out, "u,u,u") {
 			t.Errorf("no certificate of the user's:\n%s", out)
 		}
+	})
+	c.step("tstclnt", func(t *testing.T) {
+		d := d.with(t)
+		s := d.site()
+		u, err := url.Parse(s.Required)
+		must(t, err)
+		request := d.write("request", fmt.Appendf(nil, "GET /entra HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", u.Host))
+		d.must([]string{d.card.Holder().TaxCode}, "tstclnt", "-4", "-h", "localhost", "-p", u.Port(), "-d", database, "-W", pin, "-o",
+			"-V", "tls1.2:tls1.2", "-n", "CIE - ultime 4 cifre del PIN:CIE "+d.card.Holder().Document, "-A", request)
+		s.sawLogin(d)
 	})
 	c.step("certutil -K", func(t *testing.T) {
 		d.with(t).must([]string{"rsa"}, "certutil", "-K", "-h", "all", "-d", database, "-f", pin)
@@ -268,6 +279,44 @@ func TestOpenSSLEngine(t *testing.T) { // T8
 	})
 	c.step("req", func(t *testing.T) {
 		d.with(t).must([]string{"BEGIN CERTIFICATE REQUEST"}, "openssl", "req", "-engine", "pkcs11", "-keyform", "engine", "-new", "-key", uri, "-subj", "/CN=test")
+	})
+	d.unharmed()
+}
+
+func TestOpenSSLProvider(t *testing.T) { // T8
+	rig.Need(t, "openssl")
+	provider, _ := filepath.Glob("/usr/lib/*/ossl-modules/pkcs11.so")
+	if len(provider) == 0 {
+		if release, _ := os.ReadFile("/etc/os-release"); strings.Contains(string(release), "VERSION_CODENAME=bookworm\n") {
+			newConsumer(t, "openssl provider, of which Debian 12 has no package")
+			t.Skip("Debian 12 has no package pkcs11-provider")
+		}
+		rig.Missing(t, "pkcs11-provider")
+	}
+	d := newDesk(t, true)
+	c := newConsumer(t, "openssl provider")
+	t.Setenv("OPENSSL_CONF", d.write("openssl.cnf", fmt.Appendf(nil, `openssl_conf = all
+[all]
+providers = providers
+[providers]
+default = of-openssl
+pkcs11 = of-the-card
+[of-openssl]
+activate = 1
+[of-the-card]
+module = %s
+pkcs11-module-path = %s
+activate = 1
+`, provider[0], d.module)))
+	public, message, signature := d.publicKey(), d.write("message", []byte("a message")), filepath.Join(d.folder, "signature")
+	uri := "pkcs11:serial=" + d.card.PAN() + ";type=private;pin-value=5678"
+	c.step("pkeyutl -sign", func(t *testing.T) {
+		d := d.with(t)
+		d.must(nil, "openssl", "pkeyutl", "-sign", "-rawin", "-digest", "sha256", "-inkey", uri, "-in", message, "-out", signature)
+		d.must([]string{"Verified OK"}, "openssl", "dgst", "-sha256", "-verify", public, "-signature", signature, message)
+	})
+	c.step("req", func(t *testing.T) {
+		d.with(t).must([]string{"BEGIN CERTIFICATE REQUEST"}, "openssl", "req", "-new", "-key", uri, "-sigopt", "rsa_padding_mode:pkcs1", "-subj", "/CN=test")
 	})
 	d.unharmed()
 }
