@@ -77,7 +77,7 @@ func (a *App) pairCommand() *cobra.Command {
 		info := a.recordInfo(record)
 		a.result.CardInfo, a.result.Tries = &info, number(applet.CodePIN.MaxTries())
 		a.printCard(info)
-		return err
+		return errors.Join(err, a.offerBrowsers())
 	})
 	a.consentFlags(c, false)
 	return a.codeFlags(c, "pin")

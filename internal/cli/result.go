@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/softwarecie/cie/applet"
+	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/pairing"
 	"github.com/softwarecie/cie/internal/trust"
@@ -125,6 +126,9 @@ type result struct {
 	Site      *siteInfo    `json:"site,omitempty"`
 	Attempt   *attemptInfo `json:"attempt,omitempty"`
 	Version   string       `json:"version,omitempty"`
+
+	Browsers []browser.Place  `json:"browsers,omitempty"`
+	Changes  []browser.Change `json:"changes,omitempty"` // made, or with --dry-run that would be
 }
 
 // A CardInfo is one card in an answer.

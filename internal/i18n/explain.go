@@ -102,6 +102,11 @@ var situations = map[string]situation{
 	"terminal-refused": {"CIE-TRU-06", unchanged},
 	"weak-group":       {"CIE-TRU-07", unchanged},
 
+	"no-module":       {"CIE-BRW-01", unchanged},
+	"browser-changed": {"CIE-BRW-02", unchanged},
+	"browser-file":    {"CIE-BRW-03", unchanged},
+	"nothing-to-undo": {"CIE-BRW-04", unchanged},
+
 	"cancelled":     {"CIE-APP-01", unchanged},
 	"usage":         {"CIE-APP-02", unchanged},
 	"internal":      {"CIE-APP-03", unchanged},

@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/softwarecie/cie/internal/browser"
+)
+
+// browserFlags are those of the browser commands.
+type browserFlags struct {
+	all, system, dry bool
+	module           string
+}
+
+func (a *App) browserCommand() *cobra.Command {
+	group := &cobra.Command{Use: "browser", Short: a.t("cli.browser"), Long: a.t("cli.browser") + "\n\n" + a.t("cli.browser.long")}
+	var f browserFlags
+	list := a.command("list", "cli.browser.list", "  cie browser list --json", func(context.Context, []string) error {
+		m, module, _, err := a.machine(f)
+		if err != nil {
+			return err
+		}
+		a.listPlaces(m.Find(module))
+		return nil
+	})
+	add := a.command("add [NAME]...", "cli.browser.add", "  cie browser add --all\n  cie browser add chromium\n  sudo cie browser add --system",
+		func(_ context.Context, names []string) error {
+			m, module, missing, err := a.machine(f)
+			if err != nil {
+				return err
+			}
+			if missing != nil {
+				return missing
+			}
+			return a.change(m, f, names, module, m.PlanAdd)
+		})
+	remove := a.command("remove [NAME]...", "cli.browser.remove", "  cie browser remove --all", func(_ context.Context, names []string) error {
+		m, module, _, err := a.machine(f)
+		if err != nil {
+			return err
+		}
+		return a.change(m, f, names, module, m.PlanRemove)
+	})
+	undo := a.command("undo", "cli.browser.undo", "  cie browser undo", func(context.Context, []string) error {
+		m, _, _, err := a.machine(f)
+		if err != nil {
+			return err
+		}
+		changes, err := m.Undo()
+		a.showChanges(changes)
+		return err
+	})
+	for _, c := range []*cobra.Command{list, add, remove} {
+		c.Flags().StringVar(&f.module, "module", "", a.t("cli.flag.module"))
+	}
+	for _, c := range []*cobra.Command{add, remove} {
+		c.Args = cobra.ArbitraryArgs
+		c.Flags().BoolVar(&f.all, "all", false, a.t("cli.flag.browser-all"))
+		c.Flags().BoolVar(&f.system, "system", false, a.t("cli.flag.system"))
+		c.Flags().BoolVar(&f.dry, "dry-run", false, a.t("cli.flag.dry-run"))
+	}
+	group.AddCommand(list, add, remove, undo)
+	return group
+}
+
+// machine is this computer with the module's path; missing says that there is no
+// module.
+func (a *App) machine(f browserFlags) (m browser.Machine, module string, missing, err error) {
+	if m, err = browser.Here(); err != nil {
+		return m, "", nil, err
+	}
+	if f.module != "" {
+		module, err = filepath.Abs(f.module)
+		return m, module, nil, err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return m, "", nil, err
+	}
+	module, missing = m.FindModule(program)
+	return m, module, missing, nil
+}
+
+// listPlaces prints where the module may be registered.
+func (a *App) listPlaces(places []browser.Place) {
+	a.result.Browsers = places
+	for _, p := range places {
+		words := []string{p.Product}
+		for _, w := range []string{p.Version, string(p.Packaging), p.Profile} {
+			if w != "" {
+				words = append(words, w)
+			}
+		}
+		a.print("%s: %s", p.ID, a.t("browser.state."+string(p.State)))
+		a.print("  %s · %s", strings.Join(words, " · "), p.File)
+		for _, r := range p.Rivals {
+			a.print("  %s", a.t("browser.rival", "file", r))
+		}
+		for _, s := range p.Steps {
+			a.print("    %s", s)
+		}
+	}
+	if len(places) == 0 {
+		a.print("%s", a.t("browser.none"))
+	}
+}
+
+// change plans and makes changes in the places that are meant.
+func (a *App) change(m browser.Machine, f browserFlags, names []string, module string, plan func([]browser.Place, string) ([]browser.Change, error)) error {
+	places, err := chosen(m.Find(module), f, names)
+	if err != nil {
+		return err
+	}
+	changes, failed := plan(places, module)
+	if !f.dry {
+		var err error
+		if changes, err = m.Apply(changes); err != nil {
+			failed = err
+		}
+	}
+	a.showChanges(changes)
+	for _, p := range places {
+		if p.Running && slices.ContainsFunc(changes, func(c browser.Change) bool { return c.Place == p.ID }) {
+			a.say(a.t("browser.restart", "name", p.Product))
+		}
+		if p.State == browser.Sandboxed {
+			a.say(a.t("browser.sandboxed", "name", p.Product))
+			for _, s := range p.Steps {
+				a.say("    " + s)
+			}
+		}
+	}
+	return failed
+}
+
+// chosen are the places that flags and names mean.
+func chosen(all []browser.Place, f browserFlags, names []string) ([]browser.Place, error) {
+	if !f.all && !f.system && len(names) == 0 {
+		return nil, usage(fmt.Errorf("--all, --system or a name of \"cie browser list\" is missing"))
+	}
+	for _, n := range names {
+		if !slices.ContainsFunc(all, func(p browser.Place) bool { return p.ID == n }) {
+			return nil, usage(fmt.Errorf("%q is not in \"cie browser list\"", n))
+		}
+	}
+	return slices.DeleteFunc(all, func(p browser.Place) bool {
+		return !slices.Contains(names, p.ID) && (p.System && !f.system || !p.System && !f.all)
+	}), nil
+}
+
+// showChanges prints changes.
+func (a *App) showChanges(changes []browser.Change) {
+	a.result.Changes = changes
+	for _, c := range changes {
+		a.print("%s: %s", c.Place, c.File)
+		for _, line := range c.Lines() {
+			a.print("  %s", line)
+		}
+	}
+	if len(changes) == 0 {
+		a.print("%s", a.t("browser.no-change"))
+	}
+}
+
+// offerBrowsers registers the module after a pairing, if a person agrees.
+func (a *App) offerBrowsers() error {
+	m, module, missing, err := a.machine(browserFlags{})
+	if err != nil || missing != nil || !a.interactive() {
+		return nil // nothing to offer: the pairing stands
+	}
+	places, err := chosen(m.Find(module), browserFlags{all: true}, nil)
+	if err != nil {
+		return err
+	}
+	changes, err := m.PlanAdd(places, module)
+	if err != nil || len(changes) == 0 {
+		return err
+	}
+	a.showChanges(changes)
+	if !a.confirm(a.t("prompt.browsers", "word", a.t("word.yes")), a.t("word.yes")) {
+		return nil
+	}
+	_, err = m.Apply(changes)
+	return err
+}
