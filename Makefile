@@ -84,6 +84,22 @@ docs: ## write docs/cli.md, and the manual pages into build/man
 	@mkdir -p build/man
 	go run ./internal/cli/gendocs docs build/man
 
+.PHONY: packages repo repro test-packages
+packages: ## make the packages for Linux into build/packages, for ARCHS (this computer's)
+	@scripts/deps.sh packages
+	installer/linux/packages.sh build/packages $(or $(ARCHS),$$(go env GOARCH))
+
+repo: ## make the repositories for apt and dnf of build/packages, signed with CIE_REPO_KEY
+	installer/linux/repo.sh build/packages build/repo
+
+repro: ## build the packages twice, in different folders, and compare them
+	@scripts/deps.sh packages
+	installer/linux/repro.sh $(or $(FORMATS),deb rpm arch tar)
+
+test-packages: ## install, use, upgrade and remove the packages in clean systems
+	@scripts/deps.sh packages
+	installer/linux/test-packages.sh $(or $(SUITES),bookworm trixie)
+
 clean: ## remove what make has built
 	rm -rf build
 

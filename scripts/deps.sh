@@ -1,7 +1,7 @@
 #!/bin/bash
-# deps.sh build|run|test
+# deps.sh build|run|test|packages
 #
-# Installs what this computer lacks to build, run or test, from the packages of
+# Installs what this computer lacks to build, run, test or make packages, from the packages of
 # Debian or Ubuntu; asks for the administrator's password if it needs it. With
 # nothing missing it does nothing. On other systems it says what is missing.
 set -euo pipefail
@@ -76,6 +76,23 @@ needs_test() {
 		file_of '/usr/lib/*/ossl-modules/pkcs11.so' pkcs11-provider
 }
 
+needs_packages() {
+	needs_build
+	command_of git git
+	command_of rsvg-convert librsvg2-bin
+	command_of dpkg-shlibdeps dpkg-dev
+	command_of lintian lintian
+	command_of rpmbuild rpm
+	command_of bsdtar libarchive-tools
+	command_of zstd zstd
+	command_of apt-ftparchive apt-utils
+	command_of createrepo_c createrepo-c
+	command_of gpg gpg
+	command_of openssl openssl
+	command_of mmdebstrap mmdebstrap
+	file_of /usr/bin/aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+}
+
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
@@ -122,8 +139,8 @@ fetch_go() {
 }
 
 case ${1-} in
-build | run | test) ;;
-*) echo "usage: deps.sh build|run|test" >&2 && exit 2 ;;
+build | run | test | packages) ;;
+*) echo "usage: deps.sh build|run|test|packages" >&2 && exit 2 ;;
 esac
 
 if [ "$(uname)" = Linux ]; then

@@ -104,7 +104,14 @@ var rules = []rule{
 		folder: "internal/icon", why: "two drawings",
 	},
 	{
-		folder: "installer/", why: "holds tests only",
+		folder: "installer/linux", why: "holds tests only",
+	},
+	{
+		folder: "installer/pack", may: []string{"internal/release"}, modules: []string{"github.com/BurntSushi/toml"},
+		why: "makes packages, and is in none",
+	},
+	{
+		folder: "internal/release", why: "judges files of a release by a key, without a card",
 	},
 	{
 		folder: "internal/memscan", modules: system, why: "for tests, and not part of any program",

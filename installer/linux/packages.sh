@@ -1,0 +1,15 @@
+#!/bin/sh
+# packages.sh FOLDER ARCH...
+#
+# Makes all packages for Linux into FOLDER, with bills of materials, a list of
+# hashes, and its signature if $CIE_RELEASE_KEY is there.
+set -eu
+
+out=${1:?usage: packages.sh FOLDER ARCH...}
+shift
+cd "$(dirname "$0")/../.."
+for arch; do
+	installer/linux/build.sh "$arch" "build/linux-$arch"
+	go run ./installer/pack -arch "$arch" -out "$out" deb rpm arch tar
+done
+go run ./installer/pack -out "$out" provenance sums

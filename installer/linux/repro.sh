@@ -1,0 +1,26 @@
+#!/bin/bash
+# repro.sh FORMAT...
+#
+# Builds the packages twice, in two clones in different folders, at different
+# times and with another umask, and prints the hashes. Fails if they differ.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+[ $# -gt 0 ] || { echo "usage: repro.sh deb|rpm|arch|tar..." >&2 && exit 2; }
+arch=$(go env GOARCH)
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+build() (
+	git clone --quiet . "$1"
+	cd "$1"
+	umask "$2"
+	installer/linux/build.sh "$arch" "build/linux-$arch"
+	go run ./installer/pack -out packages "${@:3}" >/dev/null
+	go run ./installer/pack -out packages sums
+)
+
+build "$folder/one" 022 "$@"
+build "$folder/another/with a longer name" 027 "$@"
+cat "$folder/one/packages/SHA256SUMS"
+cmp "$folder/one/packages/SHA256SUMS" "$folder/another/with a longer name/packages/SHA256SUMS"
+echo "identical: $(wc -l <"$folder/one/packages/SHA256SUMS") files"

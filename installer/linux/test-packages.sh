@@ -1,0 +1,106 @@
+#!/bin/bash
+# test-packages.sh SUITE...
+#
+# For each suite of Debian: installs the packages with apt from a signed
+# repository into a clean system, pairs an emulated card through pcscd, upgrades,
+# uses the pairing, removes, purges, and compares the files with those of before.
+# Needs root, and Debian's archive.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+[ $# -gt 0 ] || { echo "usage: test-packages.sh SUITE..." >&2 && exit 2; }
+work=$(mktemp -d)
+trap 'GNUPGHOME=$work/gnupg gpgconf --kill all; rm -rf --one-file-system "$work"' EXIT
+
+fail() { echo "test-packages: $*" >&2 && exit 1; }
+
+# older makes the packages of an earlier version: the same files, another number.
+older() {
+	local deb tree version=0.0.0
+	for deb in "$1"/*.deb; do
+		tree=$work/tree
+		rm -rf "$tree"
+		dpkg-deb -R "$deb" "$tree"
+		sed -i "s/^Version: .*/Version: $version/; s/(= [^)]*)/(= $version)/g" "$tree/DEBIAN/control"
+		dpkg-deb -Znone --root-owner-group -b "$tree" "$2" >/dev/null
+	done
+}
+
+# in_root runs a script inside the clean system, without the machine's processes
+# and services.
+in_root() { unshare --mount --pid --fork chroot "$work/$suite" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive \
+	${http_proxy:+http_proxy="$http_proxy"} bash -euo pipefail -c "mount -t proc proc /proc; $1"; }
+
+# files of the system that a package could leave behind; not what apt, dpkg and a
+# person's own home write.
+files() { in_root "find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run -o -path /root -o -path /repo -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/cache -o -path /var/log \) -prune -o -print" | sort; }
+
+use='
+pcscd --foreground >/tmp/pcscd.log 2>&1 & daemon=$!
+cie-emulator --help >/dev/null
+cie-emulator >/tmp/card.log 2>&1 & card=$!
+for try in $(seq 100); do cie status --json | grep -q "\"state\": *\"cie\"" && break; sleep 0.1; done
+'
+end='
+kill $card $daemon
+wait || true
+'
+
+export GNUPGHOME=$work/gnupg
+mkdir -m 700 "$GNUPGHOME" "$work/old"
+gpg --batch --quiet --passphrase '' --quick-generate-key 'Test of packages' ed25519 sign never
+CIE_REPO_KEY=$(gpg --list-keys --with-colons | awk -F: '$1 == "fpr" { print $10; exit }')
+export CIE_REPO_KEY
+ls build/packages/*.deb >/dev/null || fail "make packages first"
+older build/packages "$work/old"
+installer/linux/repo.sh "$work/old" "$work/repo-old"
+installer/linux/repo.sh build/packages "$work/repo-new"
+
+try_suite() {
+	suite=$1
+	mmdebstrap --variant=minbase --quiet --include=ca-certificates "$suite" "$work/$suite"
+	cp /etc/resolv.conf "$work/$suite/etc/resolv.conf"
+	cp /etc/apt/apt.conf.d/*proxy* "$work/$suite/etc/apt/apt.conf.d/" 2>/dev/null || true
+	mkdir "$work/$suite/repo"
+	cp -r "$work/repo-old/." "$work/$suite/repo/"
+	# What the packages need from Debian is there before: left is to be what is ours.
+	in_root "apt-get update -q >/dev/null; apt-get install -yq libgl1 libx11-6 libccid pcscd vsmartcard-vpcd >/dev/null 2>&1; apt-get clean"
+	echo "deb [signed-by=/repo/cie.gpg] file:/repo/apt stable main" >"$work/$suite/etc/apt/sources.list.d/cie.list"
+	files >"$work/before"
+
+	in_root "apt-get update -q >/dev/null; apt-get install -yq cie cie-emulator >/dev/null; dpkg --verify cie-cli cie-pkcs11 cie-gui cie-emulator"
+	echo "$suite: installed $(in_root "dpkg-query -W -f '\${Package} \${Version} \${Installed-Size} KiB, ' 'cie*'")"
+	in_root "cie version; $use
+		pin=\$(grep -Eo 'PIN:? *[0-9]{8}' /tmp/card.log | grep -Eo '[0-9]{8}' | head -n1)
+		echo \$pin >/root/pin
+		cie pair --pin-stdin --accept-unknown-issuer --json </root/pin; $end"
+	echo "$suite: paired"
+
+	rm -r "$work/$suite/repo"
+	cp -r "$work/repo-new/." "$work/$suite/repo/"
+	in_root "apt-get update -q >/dev/null; apt-get install -yq --only-upgrade cie cie-cli cie-pkcs11 cie-gui cie-emulator >/dev/null"
+	echo "$suite: upgraded to $(in_root "dpkg-query -W -f '\${Version}' cie-cli")"
+	in_root "$use
+		cut -c5-8 /root/pin | cie pin verify --pin-stdin --json; $end"
+	echo "$suite: the last 4 digits are enough after the upgrade"
+
+	in_root "apt-get remove -yq cie cie-cli cie-pkcs11 cie-gui cie-emulator >/dev/null; apt-get purge -yq cie cie-cli cie-pkcs11 cie-gui cie-emulator >/dev/null; find /root -path '*cie*' -type f | grep -q ." ||
+		fail "$suite: the person's pairing is gone after a purge"
+	files >"$work/after"
+	diff "$work/before" "$work/after" || fail "$suite: something is left, or missing"
+	echo "$suite: nothing left of $(wc -l <"$work/before") files compared"
+}
+
+# A package that was changed on the way is refused.
+tampered() {
+	printf x >>"$work/$suite/repo/apt/pool/$(cd "$work/repo-new/apt/pool" && echo cie-cli_*.deb)"
+	if in_root "apt-get install -yq cie-cli >/dev/null 2>&1"; then
+		fail "$suite: a tampered package was installed"
+	fi
+	echo "$suite: a tampered package is refused"
+}
+
+for suite; do
+	try_suite "$suite"
+	tampered
+	rm -rf --one-file-system "${work:?}/$suite"
+done
