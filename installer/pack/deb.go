@@ -104,7 +104,7 @@ func (r *rel) libraries(root string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	if err := write(filepath.Join(folder, "debian/control"), []byte("Source: cie\n\nPackage: cie\nArchitecture: any\n"), 0o644); err != nil {
 		return nil, err
 	}

@@ -129,7 +129,7 @@ func (r *rel) each(format string, pack func(p *pkg, root string) (file string, e
 		if err != nil {
 			return err
 		}
-		defer os.RemoveAll(folder)
+		defer func() { _ = os.RemoveAll(folder) }()
 		root := filepath.Join(folder, p.Name)
 		if err := r.layOut(p, format, root); err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)

@@ -60,7 +60,7 @@ func (r *rel) archive(root, file string, options ...string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(list.Name())
+	defer func() { _ = os.Remove(list.Name()) }()
 	_, err = list.WriteString(strings.Join(everything(root), "\n") + "\n")
 	if err2 := list.Close(); err == nil {
 		err = err2
@@ -82,7 +82,7 @@ func (r *rel) tarball() error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	for i := range r.Packages {
 		if err := r.layOut(&r.Packages[i], "tar", filepath.Join(folder, name)); err != nil {
 			return err

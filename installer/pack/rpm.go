@@ -14,7 +14,7 @@ func (r *rel) rpm(p *pkg, root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(top)
+	defer func() { _ = os.RemoveAll(top) }()
 	spec := filepath.Join(top, p.Name+".spec")
 	if err := os.WriteFile(spec, []byte(r.spec(p, root)), 0o644); err != nil { //nolint:gosec // not secret
 		return "", err
