@@ -38,11 +38,8 @@ type chromium struct {
 // newChromium prepares one; open starts it.
 func newChromium(t *testing.T) chromium {
 	t.Helper()
-	rig.Need(t, "chromium", "certutil", "modutil")
-	c := chromium{newDesk(t), newDisplay(t), t}
-	home := t.TempDir()
-	t.Setenv("HOME", home)
-	t.Setenv("LANGUAGE", "en")
+	rig.Need(t, "modutil")
+	c, home := newAccount(t)
 	database := filepath.Join(home, ".pki", "nssdb")
 	must(t, os.MkdirAll(database, 0o700))
 	library, err := filepath.Abs(module)
@@ -57,6 +54,16 @@ func newChromium(t *testing.T) chromium {
 		}
 	}
 	return c
+}
+
+// newAccount is a Chromium that has never run, and the empty home folder.
+func newAccount(t *testing.T) (chromium, string) {
+	t.Helper()
+	rig.Need(t, "chromium", "certutil")
+	c, home := chromium{newDesk(t), newDisplay(t), t}, t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("LANGUAGE", "en")
+	return c, home
 }
 
 // open starts Chromium with a page. At the end of the test it is closed as at the

@@ -30,6 +30,8 @@ type Options struct {
 	Window  bool   // on the display, for a person to look at; else without one
 	Keys    bool   // somebody at the keyboard chooses the certificate and types the PIN
 	Log     string // file for what Firefox writes; "": nowhere
+
+	Prepare func(profile string) error // does something with the profile before Firefox starts; nil: nothing
 }
 
 // ErrNotFound means that there is no Firefox.
@@ -97,6 +99,11 @@ func (b *Browser) start(ctx context.Context, o Options) error {
 	all := fmt.Appendf(nil, "%suser_pref(%q, %q);\n", preferences, "security.default_personal_cert", choice)
 	if err := os.WriteFile(filepath.Join(b.profile, "user.js"), all, 0o600); err != nil {
 		return err
+	}
+	if o.Prepare != nil {
+		if err := o.Prepare(b.profile); err != nil {
+			return err
+		}
 	}
 	if err := b.run(program, o); err != nil {
 		return err
