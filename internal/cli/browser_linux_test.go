@@ -61,3 +61,27 @@ func TestBrowserCommands(t *testing.T) {
 		t.Errorf("in the end the list is %q, %v", content, err)
 	}
 }
+
+func TestDoctorCommand(t *testing.T) {
+	p := newPerson(t, emulator.Options{})
+	t.Setenv("HOME", p.home)
+	t.Setenv("XDG_CONFIG_HOME", filepath.Join(p.home, ".config"))
+	t.Setenv("XDG_DATA_HOME", filepath.Join(p.home, ".local/share"))
+	seen := func() map[string]findingInfo {
+		all := map[string]findingInfo{}
+		for _, f := range p.run("doctor").Findings {
+			all[f.Check] = f
+			if f.OK != (f.Code == "" && f.Message == "") {
+				t.Errorf("finding %+v", f)
+			}
+		}
+		return all
+	}
+	if all := seen(); !all["card"].OK || !all["service"].OK || !all["pairing"].OK {
+		t.Errorf("with a card: %+v", all)
+	}
+	p.card.Remove()
+	if all := seen(); all["card"].OK || all["card"].Code != "CIE-CRD-01" {
+		t.Errorf("without: %+v", all["card"])
+	}
+}

@@ -127,6 +127,7 @@ type result struct {
 	Attempt   *attemptInfo `json:"attempt,omitempty"`
 	Version   string       `json:"version,omitempty"`
 
+	Findings []findingInfo    `json:"findings,omitempty"` // of the doctor
 	Browsers []browser.Place  `json:"browsers,omitempty"`
 	Changes  []browser.Change `json:"changes,omitempty"` // made, or with --dry-run that would be
 }

@@ -46,8 +46,11 @@ const (
 // situations is the list of all of them. A code, once released, keeps its
 // meaning for ever; one that is given up is not used again.
 var situations = map[string]situation{
-	"no-service": {"CIE-SYS-01", unchanged},
-	"denied":     {"CIE-SYS-02", unchanged},
+	"no-service":   {"CIE-SYS-01", unchanged},
+	"denied":       {"CIE-SYS-02", unchanged},
+	"kernel-nfc":   {"CIE-SYS-03", unchanged},
+	"clock":        {"CIE-SYS-04", unchanged},
+	"state-folder": {"CIE-SYS-05", unchanged},
 
 	"no-reader":    {"CIE-RDR-01", unchanged},
 	"busy":         {"CIE-RDR-02", unchanged},
@@ -106,6 +109,8 @@ var situations = map[string]situation{
 	"browser-changed": {"CIE-BRW-02", unchanged},
 	"browser-file":    {"CIE-BRW-03", unchanged},
 	"nothing-to-undo": {"CIE-BRW-04", unchanged},
+	"not-connected":   {"CIE-BRW-05", unchanged},
+	"other-software":  {"CIE-BRW-06", unchanged},
 
 	"cancelled":     {"CIE-APP-01", unchanged},
 	"usage":         {"CIE-APP-02", unchanged},
