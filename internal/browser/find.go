@@ -266,8 +266,7 @@ func (m Machine) policies(p mozilla) []Place {
 		}
 	default:
 		for _, folder := range p.policies {
-			name := filepath.Base(folder)
-			if isFolder(m.system(folder)) || exists(m.system("/usr/bin/"+name)) && name == p.id {
+			if isFolder(m.system(folder)) || exists(m.system("/usr/bin/"+p.id)) || exists(m.system("/usr/bin/"+p.id+"-esr")) {
 				files = append(files, filepath.Join(m.system(folder), "policies", "policies.json"))
 			}
 		}

@@ -23,7 +23,7 @@ func mozillas() []mozilla {
 				".var/app/org.mozilla.firefox/.mozilla/firefox", ".var/app/org.mozilla.firefox/config/mozilla/firefox",
 			},
 			config: "mozilla/firefox", windows: "Mozilla/Firefox", mac: "Application Support/Firefox",
-			policies: []string{"/etc/firefox", "/etc/firefox-esr"},
+			policies: []string{"/etc/firefox"}, // ESR reads the same
 			programs: []string{"Mozilla Firefox", "/Applications/Firefox.app/Contents/Resources"},
 		},
 		{
