@@ -59,10 +59,13 @@ func newChannel(keys *secret.Buffer, ssc uint64) (*channel, error) {
 	return ch, errors.Join(errs[:]...)
 }
 
-// wipe clears the keys.
+// wipe clears the keys, in the ciphers too.
 func (ch *channel) wipe() {
 	ch.keys.Wipe()
 	ch.scratch.Wipe()
+	for _, b := range []cipher.Block{ch.cipher, ch.macHead, ch.macTail} {
+		secret.Forget(b)
+	}
 	ch.cipher, ch.macHead, ch.macTail = nil, nil, nil
 	_ = ch.fail(ErrSessionLost)
 }

@@ -9,12 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/softwarecie/cie/applet/apdu"
 	"github.com/softwarecie/cie/applet/tlv"
+	"github.com/softwarecie/cie/internal/secret"
 )
 
 // A protectedAnswer is one of the vectors, with the counter it was made at.
@@ -523,4 +525,19 @@ func FuzzUnprotectUnderAGoodMAC(f *testing.F) {
 			t.Errorf("%X: %v, channel: %v", objects, err, ch.broken)
 		}
 	})
+}
+
+// The ciphers hold the keys themselves: they are empty when the channel is wiped.
+func TestWipedChannelHasNoKeys(t *testing.T) {
+	ch, err := newChannel(secret.Take([]byte("0123456789abcdefghijklmnopqrstuv")), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ciphers := []cipher.Block{ch.cipher, ch.macHead, ch.macTail}
+	ch.wipe()
+	for i, c := range ciphers {
+		if !reflect.ValueOf(c).Elem().IsZero() {
+			t.Errorf("cipher %d keeps its key", i)
+		}
+	}
 }

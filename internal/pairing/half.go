@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
-	"reflect"
 
 	"github.com/softwarecie/cie/internal/secret"
 )
@@ -106,18 +105,14 @@ func halfKey(r Record, signature, share []byte, f func(cipher.AEAD) error) error
 	if err != nil {
 		return err
 	}
-	defer forget(b)
+	defer secret.Forget(b)
 	aead, err := cipher.NewGCM(b)
 	if err != nil {
 		return err
 	}
-	defer forget(aead)
+	defer secret.Forget(aead)
 	return f(aead)
 }
-
-// forget zeroes what a pointer in v points to: crypto/aes and crypto/cipher keep
-// the key in objects of their own and have no method to clear them.
-func forget(v any) { reflect.ValueOf(v).Elem().SetZero() }
 
 // derive is HKDF-SHA-256 (RFC 5869 §2) with one block of output. crypto/hkdf and
 // crypto/hmac leave keys on the heap.

@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"runtime"
 )
 
@@ -85,6 +86,15 @@ func Copy(to, from []byte) int {
 
 // Equal compares as bytes.Equal does, a byte at a time and always all of them.
 func Equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
+
+// Forget zeroes what a pointer in v points to. It is for the ciphers of crypto/*,
+// which keep their key in an object of their own and have no method to clear it.
+// Of nil there is nothing to forget.
+func Forget(v any) {
+	if v != nil {
+		reflect.ValueOf(v).Elem().SetZero()
+	}
+}
 
 // Format prints "[secret]".
 func (*Buffer) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[secret]")) }

@@ -1,7 +1,12 @@
 package secret
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/des"
+	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 )
 
@@ -59,4 +64,43 @@ func TestEmpty(t *testing.T) {
 		t.Errorf("Len = %d", b.Len())
 	}
 	b.Wipe()
+}
+
+// The ciphers of crypto/* hold their key schedule themselves; were one to point to
+// it, Forget would not reach it.
+func TestForget(t *testing.T) {
+	key := []byte("0123456789abcdef01234567")
+	single, err1 := des.NewCipher(key[:8])
+	triple, err2 := des.NewTripleDESCipher(key)
+	long, err3 := aes.NewCipher(key)
+	gcm, err4 := cipher.NewGCM(long)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]any{"DES": single, "3DES": triple, "AES": long, "GCM": gcm} {
+		object := reflect.ValueOf(c).Elem()
+		if object.IsZero() || holdsPointer(object.Type()) {
+			t.Errorf("%s keeps its key elsewhere: %v", name, object.Type())
+		}
+		if Forget(c); !object.IsZero() {
+			t.Errorf("%s is left", name)
+		}
+	}
+	Forget(nil)
+}
+
+func holdsPointer(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if holdsPointer(t.Field(i).Type) {
+				return true
+			}
+		}
+	case reflect.Array:
+		return holdsPointer(t.Elem())
+	case reflect.Pointer, reflect.Slice, reflect.Interface, reflect.Map:
+		return true
+	}
+	return false
 }
