@@ -7,6 +7,8 @@ import (
 	"io"
 	"math/big"
 
+	"filippo.io/bigmod"
+
 	"github.com/softwarecie/cie/applet/apdu"
 	"github.com/softwarecie/cie/applet/tlv"
 	"github.com/softwarecie/cie/internal/secret"
@@ -18,7 +20,7 @@ const (
 	minPrime    = 2048
 	maxPrime    = 4096
 	minSubgroup = 224
-	primality   = 20 // rounds of Miller-Rabin: error below 2^-40 against any choice of the card's
+	primality   = 20 // rounds of Miller-Rabin, on top of Baillie-PSW, which no composite is known to pass (ADR 7)
 )
 
 // A group is a Diffie-Hellman group whose parameters have been checked.
@@ -70,19 +72,46 @@ func (gr group) contains(y *big.Int) bool {
 func (gr group) size() int { return (gr.p.BitLen() + 7) / 8 }
 
 // exponent draws a private exponent, 1 ≤ x < q.
-func (gr group) exponent(random io.Reader) (*big.Int, error) {
+func (gr group) exponent(random io.Reader) (*secret.Buffer, error) {
 	draw := secret.New((gr.q.BitLen() + 7) / 8)
-	defer draw.Wipe()
 	for {
 		if _, err := io.ReadFull(random, draw.Bytes()); err != nil {
+			draw.Wipe()
 			return nil, fmt.Errorf("random numbers: %w", err)
 		}
 		draw.Bytes()[0] &= 0xFF >> (-gr.q.BitLen() & 7)
-		x := new(big.Int).SetBytes(draw.Bytes())
-		if x.Sign() > 0 && x.Cmp(gr.q) < 0 {
-			return x, nil
+		var fits bool
+		secret.Do(func() {
+			x := new(big.Int).SetBytes(draw.Bytes())
+			fits = x.Sign() > 0 && x.Cmp(gr.q) < 0
+			clear(x.Bits())
+		})
+		if fits {
+			return draw, nil
 		}
 	}
+}
+
+// power is y^x mod p at its full length, in constant time. With a p of 2048 bits
+// what leads to it is on the stack only, which secret.Do clears.
+func (gr group) power(y *big.Int, x *secret.Buffer) (*secret.Buffer, error) {
+	p, err := bigmod.NewModulus(gr.p.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	base, err := bigmod.NewNat().SetBytes(y.Bytes(), p)
+	if err != nil {
+		return nil, err
+	}
+	z := secret.New(gr.size())
+	secret.Do(func() {
+		result := bigmod.NewNat().Exp(base, x.Bytes(), p)
+		digits := result.Bytes(p)
+		secret.Copy(z.Bytes(), digits)
+		clear(digits)
+		clear(result.Bits())
+	})
+	return z, nil
 }
 
 // An agreement is what device authentication signs of a key agreement: the two
@@ -95,8 +124,13 @@ func (c *Card) agree(random io.Reader, gr group) (agreement, error) {
 	if err != nil {
 		return agreement{}, err
 	}
-	defer clear(x.Bits())
-	public := new(big.Int).Exp(gr.g, x, gr.p).FillBytes(make([]byte, gr.size()))
+	defer x.Wipe()
+	own, err := gr.power(gr.g, x)
+	if err != nil {
+		return agreement{}, err
+	}
+	defer own.Wipe()
+	public := bytes.Clone(own.Bytes())
 	if err := c.run(mseAgreement(public)); err != nil {
 		return agreement{}, err
 	}
@@ -112,7 +146,12 @@ func (c *Card) agree(random io.Reader, gr group) (agreement, error) {
 	if len(chip) > gr.size() || !gr.contains(y) {
 		return agreement{}, fmt.Errorf("%w: public value of the chip", ErrGroup)
 	}
-	c.channel, err = newChannel(deriveKeys(y, x, gr), 1)
+	z, err := gr.power(y, x)
+	if err != nil {
+		return agreement{}, err
+	}
+	defer z.Wipe()
+	c.channel, err = newChannel(deriveKeys(z), 1)
 	return agreement{public, chip}, err
 }
 
@@ -125,19 +164,18 @@ func mseAgreement(public []byte) apdu.Command {
 
 // deriveKeys computes Kenc ‖ Kmac from the shared secret: the first 16 bytes of
 // SHA-256(Z ‖ 00000001) and of SHA-256(Z ‖ 00000002), Z at its full length.
-func deriveKeys(y, x *big.Int, gr group) *secret.Buffer {
+func deriveKeys(z *secret.Buffer) *secret.Buffer {
+	const counter = 4
 	keys := secret.New(2 * keyLength)
+	text, digest := secret.New(z.Len()+counter), secret.New(sha256.Size)
+	defer text.Wipe()
+	defer digest.Wipe()
 	secret.Do(func() {
-		shared := new(big.Int).Exp(y, x, gr.p)
-		z, digest := secret.New(gr.size()+4), secret.New(sha256.Size)
-		defer z.Wipe()
-		defer digest.Wipe()
-		shared.FillBytes(z.Bytes()[:gr.size()])
-		clear(shared.Bits())
+		secret.Copy(text.Bytes(), z.Bytes())
 		for i := range 2 {
-			z.Bytes()[gr.size()+3] = byte(i + 1)
+			text.Bytes()[text.Len()-1] = byte(i + 1)
 			h := sha256.New()
-			h.Write(z.Bytes())
+			h.Write(text.Bytes())
 			h.Sum(digest.Bytes()[:0])
 			h.Reset()
 			secret.Copy(keys.Bytes()[i*keyLength:], digest.Bytes()[:keyLength])

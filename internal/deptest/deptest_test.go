@@ -30,7 +30,8 @@ type rule struct {
 // Modules of others, by what needs them.
 var (
 	system   = []string{"golang.org/x/sys"}
-	keyring  = append([]string{"github.com/zalando/go-keyring", "github.com/godbus/dbus", "github.com/danieljoos/wincred"}, system...)
+	applet   = append([]string{"filippo.io/bigmod"}, system...) // exponentiation in constant time (ADR 7)
+	keyring  = append([]string{"github.com/zalando/go-keyring", "github.com/godbus/dbus", "github.com/danieljoos/wincred"}, applet...)
 	card     = append([]string{"github.com/ebfe/scard"}, keyring...)
 	settings = append([]string{"github.com/BurntSushi/toml"}, card...)
 	// cobra with what it writes manual pages with, and a prompt without echo
@@ -52,7 +53,7 @@ var rules = []rule{
 		why: "codes and keys are kept by code that can be read in one sitting",
 	},
 	{
-		folder: "applet", may: []string{"applet/apdu", "applet/tlv", "internal/secret"}, never: []string{"pcsc", "applet/emulator"}, modules: system,
+		folder: "applet", may: []string{"applet/apdu", "applet/tlv", "internal/secret"}, never: []string{"pcsc", "applet/emulator"}, modules: applet,
 		why: "the card does not know how its bytes travel; tests put the emulator there, phones may put NFC",
 	},
 	{
