@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,23 +100,39 @@ func codeFrom(in io.Reader) *secret.Buffer {
 	return code
 }
 
-// A keyLog collects the session keys that the emulated card writes to its log.
+// A keyLog collects from the log of the emulated card what must not stay with us:
+// session keys, and the signatures by key 83 that seal half of the PIN.
 type keyLog struct {
-	mu   sync.Mutex
-	keys [][]byte
+	mu      sync.Mutex
+	keys    [][]byte
+	seals   int  // of the keys, those that seal
+	sealing bool // the key that signs is 83
 }
 
 func (l *keyLog) Write(line []byte) (int, error) {
-	if rest, ok := bytes.CutPrefix(line, []byte("! session keys ")); ok {
-		for _, field := range strings.Fields(string(rest)) {
-			if key, err := hex.DecodeString(field); err == nil {
-				l.mu.Lock()
-				l.keys = append(l.keys, key)
-				l.mu.Unlock()
-			}
-		}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fields := strings.Fields(string(line))
+	switch {
+	case bytes.HasPrefix(line, []byte("! session keys ")):
+		l.add(fields[3:]...)
+	case bytes.HasPrefix(line, []byte("  > 0C 22 41 A4")):
+		l.sealing = strings.HasSuffix(fields[5], "840183")
+	case bytes.HasPrefix(line, []byte("  < ")) && l.sealing && len(fields[1]) == 2*256:
+		l.add(fields[1])
+		l.seals++
 	}
 	return len(line), nil
+}
+
+func (l *keyLog) add(texts ...string) {
+	for _, text := range texts {
+		if key, err := hex.DecodeString(text); err == nil {
+			number := bytes.Clone(key) // as math/big has it: the least significant byte first
+			slices.Reverse(number)
+			l.keys = append(l.keys, key, number)
+		}
+	}
 }
 
 // randomCode draws digits that are in no rule's way.
@@ -138,7 +155,7 @@ func randomCode(t *testing.T) string {
 
 // TestNoSecretStaysInMemory runs each operation in a process of its own through
 // pcscd, with random codes, and looks at all its writable memory afterwards: S1,
-// for PIN, PUK and session keys.
+// for PIN, PUK, session keys and sealing keys.
 func TestNoSecretStaysInMemory(t *testing.T) {
 	rig.Need(t, "pcscd")
 	rig.StartPCSCD(t)
@@ -181,7 +198,7 @@ func TestNoSecretStaysInMemory(t *testing.T) {
 		}
 		keys.mu.Lock()
 		for i, key := range keys.keys {
-			patterns = append(patterns, memscan.Bytes(fmt.Sprintf("session key %d", i), key))
+			patterns = append(patterns, memscan.Bytes(fmt.Sprintf("key %d", i), key))
 		}
 		keys.mu.Unlock()
 		hits, err := memscan.Scan(child.Process.Pid, patterns)
@@ -209,5 +226,7 @@ func TestNoSecretStaysInMemory(t *testing.T) {
 		codes[fmt.Sprint("PIN ", round)] = pin
 		do("<nil>", "unblock", puk, pin)
 	}
-	t.Logf("%d scans for %d codes and %d session keys", scans, len(codes), len(keys.keys))
+	if t.Logf("%d scans for %d codes and %d keys, %d of them seals", scans, len(codes), len(keys.keys)/2, keys.seals); keys.seals < 10 {
+		t.Error("the sealing keys were not looked for")
+	}
 }

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"math/big"
 
 	"github.com/softwarecie/cie/applet"
 	"github.com/softwarecie/cie/internal/pairing"
@@ -164,22 +163,12 @@ func (s *session) unkept(err error) error {
 }
 
 // provesServicesKey checks that a signature is 00 01 FF…FF 00 ‖ data under the
-// key of EF 1005.
+// key of EF 1005: PKCS #1 v1.5 without the name of a hash function.
 func provesServicesKey(file, data, signature []byte) error {
 	key, err := x509.ParsePKCS1PublicKey(file)
 	if err != nil || key.N.BitLen() < 2048 || key.N.BitLen() > 4096 {
 		return errors.New("services key malformed")
 	}
-	m := new(big.Int).SetBytes(signature)
-	if len(signature) != key.Size() || m.Cmp(key.N) >= 0 {
-		return rsa.ErrVerification
-	}
-	m.Exp(m, big.NewInt(int64(key.E)), key.N)
-	want := bytes.Repeat([]byte{0xFF}, key.Size())
-	want[0], want[1], want[key.Size()-len(data)-1] = 0, 1, 0
-	copy(want[key.Size()-len(data):], data)
-	if !bytes.Equal(m.FillBytes(make([]byte, key.Size())), want) {
-		return rsa.ErrVerification
-	}
-	return nil
+	secret.Do(func() { err = rsa.VerifyPKCS1v15(key, 0, data, signature) })
+	return err
 }
