@@ -73,8 +73,15 @@ func (d *Duration) UnmarshalText(text []byte) (err error) {
 // MarshalText writes a duration.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// ErrSettings reports settings that cannot be read.
-var ErrSettings = errors.New("settings")
+// ErrSettings reports settings that cannot be read or saved.
+var ErrSettings error = unusable{}
+
+type unusable struct{}
+
+func (unusable) Error() string { return "settings" }
+
+// MessageKey is the key of the message for a person.
+func (unusable) MessageKey() string { return "settings" }
 
 // maxFile bounds the size of the settings file, in bytes.
 const maxFile = 1 << 20

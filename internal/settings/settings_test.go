@@ -17,6 +17,15 @@ func write(t *testing.T, content string) string {
 	return path
 }
 
+// i18n finds its sentence by this key, whatever else is wrong.
+func TestErrorHasASentence(t *testing.T) {
+	_, err := Load(write(t, "unknown = 1"))
+	var keyed interface{ MessageKey() string }
+	if !errors.As(err, &keyed) || keyed.MessageKey() != "settings" {
+		t.Errorf("%v has no sentence", err)
+	}
+}
+
 func TestLoad(t *testing.T) {
 	path := write(t, "language = \"de\"\n[trust]\nextra = [\"/abs\", \"beside\"]\n[pairing]\nhalf = false\n[pin]\nlinger = \"0.5s\"\n")
 	s, err := Load(path)
