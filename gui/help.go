@@ -43,7 +43,7 @@ func explains(situation string) guide.Name {
 		return guide.Stolen
 	case "code-length", "puk-length", "new-pin-length", "new-pin-equal", "new-pin-run", "new-pin-same", "new-pin-birth-date", "new-pin-card-number":
 		return guide.Codes
-	case "not-paired", "half-stale", "pairing-damaged", "pairing-newer", "pairing-unsafe":
+	case "not-paired", "half-none", "half-stale", "pairing-damaged", "pairing-newer", "pairing-unsafe":
 		return guide.Pairing
 	case "not-genuine", "issuer-unknown", "certificate-date", "chip-unproved":
 		return guide.Card

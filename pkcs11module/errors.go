@@ -19,6 +19,7 @@ var answers = []struct {
 	{applet.ErrPINBlocked, CKR_PIN_LOCKED},
 	{cie.ErrLastTry, CKR_PIN_LOCKED}, // the last try is spent in our own program only
 	{cie.ErrNeedsAllDigits, CKR_PIN_INCORRECT},
+	{cie.ErrNoHalf, CKR_PIN_INCORRECT},
 	{cie.ErrStaleHalf, CKR_PIN_INCORRECT},
 	{cie.ErrCodeLength, CKR_PIN_INCORRECT},
 	{cie.ErrCodeDigits, CKR_PIN_INCORRECT},

@@ -362,6 +362,56 @@ func TestPairedCardMustProveItsKey(t *testing.T) { // F59, F9
 	}
 }
 
+func TestFourDigitsWithoutAStoredHalf(t *testing.T) {
+	card := newCard(t, emulator.Options{})
+	h := newHolder(t, card)
+	h.KeepHalf = false
+	_, err := h.Pair(ctx, here, digits("12345678"))
+	must(t, err)
+	before := verifies(card)
+	if _, err := h.VerifyPIN(ctx, here, digits("5678")); !errors.Is(err, ErrNoHalf) || verifies(card) != before {
+		t.Errorf("four digits: %v", err)
+	}
+	if _, err := h.VerifyPIN(ctx, here, digits("12345678")); err != nil {
+		t.Errorf("eight digits: %v", err)
+	}
+}
+
+// dying programs leave the card as it is.
+type dying struct{ Cards }
+
+type lost struct{ Link }
+
+func (lost) ResetAtEnd() {}
+
+func (d dying) Do(ctx context.Context, reader string, f func(Link) error) error {
+	return d.Cards.Do(ctx, reader, func(l Link) error { return f(lost{l}) })
+}
+
+func TestF34AnotherProgramDiedLoggedIn(t *testing.T) {
+	card := newCard(t, emulator.Options{})
+	card.SetBehaviour(func(b *emulator.Behaviour) { b.KeepPIN = true })
+	h := newHolder(t, card)
+	_, err := h.Pair(ctx, here, digits("12345678"))
+	must(t, err)
+	cards := h.Cards
+	for _, next := range operations {
+		h.Cards = dying{cards}
+		_, err = h.VerifyPIN(ctx, here, digits("5678"))
+		must(t, err)
+		if !card.State().Verified {
+			t.Fatal("the card was reset: the test shows nothing")
+		}
+		h.Cards = cards
+		if err := next.run(ctx, h); err != nil || card.State().Verified {
+			t.Errorf("%s after it: %v, PIN proved: %v", next.name, err, card.State().Verified)
+		}
+		must(t, card.Set([]byte(`{"pin":"12345678"}`)))
+		_, err = h.Pair(ctx, here, digits("12345678"))
+		must(t, err)
+	}
+}
+
 func TestUnknownIssuerNeedsConsent(t *testing.T) {
 	card := newCard(t, emulator.Options{})
 	h := newHolder(t, card)

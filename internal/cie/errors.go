@@ -36,8 +36,13 @@ var (
 	// issuer is not known here, and nobody agreed to trust it.
 	ErrUnknownIssuer error = &condition{"issuer-unknown", "issuer of the card not known"}
 
-	// ErrNeedsAllDigits means that four digits are not enough for this card here.
+	// ErrNeedsAllDigits means that four digits are not enough: the card is not
+	// paired here.
 	ErrNeedsAllDigits error = &condition{"not-paired", "all eight digits of the PIN are needed"}
+
+	// ErrNoHalf means that four digits are not enough: the card is paired, but no
+	// half of its PIN is kept here.
+	ErrNoHalf error = &condition{"half-none", "all eight digits of the PIN are needed: no half is kept"}
 
 	// ErrStaleHalf means that four digits are not enough any more: the PIN was
 	// changed elsewhere.

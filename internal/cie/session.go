@@ -423,8 +423,10 @@ func (s *session) wholePIN(code *secret.Buffer) (applet.PIN, error) {
 	switch {
 	case s.paired && s.record.Suspect:
 		return applet.PIN{}, ErrStaleHalf
-	case !s.paired || !s.record.HasHalf():
+	case !s.paired:
 		return applet.PIN{}, ErrNeedsAllDigits
+	case !s.record.HasHalf():
+		return applet.PIN{}, ErrNoHalf
 	}
 	signature, err := s.signSalt()
 	if err != nil {

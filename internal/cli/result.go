@@ -42,6 +42,7 @@ var statuses = []struct {
 	{cie.ErrPUKLength, exitUsage},
 	{cie.ErrNewPINLength, exitUsage},
 	{cie.ErrCodeDigits, exitUsage},
+	{cie.ErrNoHalf, exitUsage}, // a code of the wrong length
 	{cie.ErrNewPINRepeat, exitUsage},
 	{applet.ErrCodeForm, exitUsage},
 	{cie.ErrSeveralCards, exitUsage},

@@ -96,6 +96,7 @@ var situations = map[string]situation{
 	"pairing-unsaved": {"CIE-PAIR-06", unchanged},
 	"keyring":         {"CIE-PAIR-07", unchanged},
 	"no-home":         {"CIE-PAIR-08", unchanged},
+	"half-none":       {"CIE-PAIR-09", unchanged},
 
 	"not-genuine":      {"CIE-TRU-01", unchanged},
 	"issuer-unknown":   {"CIE-TRU-02", unchanged},

@@ -76,6 +76,7 @@ var explained = map[string]struct {
 	"cie.ErrNotGenuine":          {cie.ErrNotGenuine, "not-genuine"},
 	"cie.ErrUnknownIssuer":       {cie.ErrUnknownIssuer, "issuer-unknown"},
 	"cie.ErrNeedsAllDigits":      {cie.ErrNeedsAllDigits, "not-paired"},
+	"cie.ErrNoHalf":              {cie.ErrNoHalf, "half-none"},
 	"cie.ErrStaleHalf":           {cie.ErrStaleHalf, "half-stale"},
 	"cie.ErrCodeLength":          {cie.ErrCodeLength, "code-length"},
 	"cie.ErrPUKLength":           {cie.ErrPUKLength, "puk-length"},
