@@ -79,6 +79,7 @@ type bench struct {
 	card   *emulator.Card
 	holder *Holder
 	paired pairing.Record
+	broken int // rules, in all cells
 }
 
 func newBench(t *testing.T) *bench {
@@ -130,6 +131,7 @@ func (b *bench) cell(o operation, index int, kind string) {
 	err := o.run(bounded, b.holder)
 	fail := func(rule, format string, args ...any) {
 		b.t.Helper()
+		b.broken++
 		b.t.Errorf("%s, %s at %d: %s: %s (error: %v)", o.name, kind, index, rule, fmt.Sprintf(format, args...), err)
 	}
 	if bounded.Err() != nil {
@@ -224,7 +226,7 @@ func faultMatrix(t *testing.T, kinds int) {
 					}
 				}
 			}
-			t.Logf("%d commands, %d cells of %d: rules N1 to N7", n, cells, n*len(faultKinds))
+			t.Logf("%d commands, %d cells of %d, %d violations of N1 to N7", n, cells, n*len(faultKinds), b.broken)
 		})
 	}
 	t.Cleanup(func() { // after the parallel ones
