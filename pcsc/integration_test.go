@@ -411,7 +411,9 @@ func TestServiceKilledInMidCommand(t *testing.T) {
 	})
 	defer func() { cancel(); watching.Wait() }()
 
+	killed := make(chan struct{})
 	watching.Go(func() {
+		defer close(killed)
 		for apdus := 0; apdus == 0 && ctx.Err() == nil; apdus, _ = v.count() {
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -425,6 +427,7 @@ func TestServiceKilledInMidCommand(t *testing.T) {
 	if err := c.Do(t.Context(), rig.FirstReader, send(echo)); !errors.Is(err, pcsc.ErrNoService) {
 		t.Errorf("Do without service = %v, want %v", err, pcsc.ErrNoService)
 	}
+	<-killed
 	p.Start()
 	begin := time.Now()
 	if readers, err := c.Readers(t.Context()); err != nil || len(readers) != 2 {
