@@ -85,6 +85,8 @@ func (b *bench) eachView(before, after state, visit func(name string)) {
 	}
 	s.finish(b.t("win.unblock.done"), b.t("note.keep-codes"), b.t("note.pair-again"))
 	visit("done")
+	b.eachGuide(visit)
+	b.eachKept(visit)
 	b.state = after
 	b.Open(home)
 	visit("home")

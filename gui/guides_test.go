@@ -118,3 +118,11 @@ func TestPasswordTool(t *testing.T) {
 		t.Error("the password is still there")
 	}
 }
+
+// eachGuide shows every guide.
+func (b *bench) eachGuide(visit func(string)) {
+	for _, n := range guide.Names() {
+		b.Go(newGuide(n))
+		visit("guide " + string(n))
+	}
+}

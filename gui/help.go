@@ -21,11 +21,10 @@ func (w *Window) Help() {
 // withHelp adds the way to its guide to a screen.
 func withHelp(w *Window, s screen) fyne.CanvasObject {
 	content := s.Content()
-	h, ok := s.(helped)
-	if !ok {
+	if _, ok := s.(helped); !ok {
 		return content
 	}
-	b := newButton(quiet, w.t("win.help", "guide", guide.Load(w.deps.Language, h.Help()).Title), w.Help)
+	b := newButton(quiet, w.t("win.help"), w.Help)
 	b.icon = iconHelp
 	return stacked(3*unit, content, stacked(unit, line(), beside(b)))
 }

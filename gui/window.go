@@ -9,7 +9,9 @@ package gui
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -26,6 +28,7 @@ type Deps struct {
 	Holder   *cie.Holder
 	Changes  func(ctx context.Context, changed func()) // tells each change at the readers until ctx ends
 	Settings settings.Settings
+	Save     func(settings.Settings) error // keeps changed settings; nil: they end with the window
 	Language i18n.Language
 	Version  string
 	Tray     bool       // the desktop has a tray
@@ -52,8 +55,9 @@ type Window struct {
 
 	ctx    context.Context
 	cancel context.CancelFunc
-	work   sync.Mutex    // held while the card is at work: one thing at a time
-	urged  chan struct{} // holds one value: look again
+	work   sync.Mutex                        // held while the card is at work: one thing at a time
+	urged  chan struct{}                     // holds one value: look again
+	wanted atomic.Pointer[settings.Settings] // what the holder is to go by
 
 	tray  *tray // nil: none
 	strip *strip
@@ -101,6 +105,7 @@ func entries() []entry {
 		{home, iconCard, newHome},
 		{"win.pin", iconKey, newPIN},
 		{"win.guides", iconBook, newGuides},
+		{"win.settings", iconSliders, newSettings},
 	}
 }
 
@@ -212,16 +217,24 @@ func (w *Window) push(open opener) {
 	w.build()
 }
 
-// rebuild makes what is seen anew.
+// rebuild makes what is seen anew, and stays where one is.
 func (w *Window) rebuild() {
 	n := len(w.trail)
 	if n == 0 {
 		return
 	}
+	at, focus := w.scroll().Offset, slices.IndexFunc(w.buttons(), func(b *button) bool { return b.focused })
 	w.leave()
 	w.trail[n-1].screen = w.trail[n-1].open(w)
 	w.build()
+	w.scroll().ScrollToOffset(at)
+	if all := w.buttons(); focus >= 0 && focus < len(all) {
+		w.win.Canvas().Focus(all[focus])
+	}
 }
+
+// scroll is what the screen scrolls in.
+func (w *Window) scroll() *container.Scroll { return w.body.Objects[0].(*container.Scroll) }
 
 // build lays out the window around the screen that is seen.
 func (w *Window) build() {

@@ -25,7 +25,7 @@ import (
 var version = "dev"
 
 // id is the program's name for the desktop.
-const id = "it.softwarecie.Cie"
+const id = settings.DesktopID
 
 func main() {
 	if err := run(); err != nil {
@@ -87,6 +87,7 @@ func wire(demonstrate bool) (deps gui.Deps, done func(), err error) {
 		done, err = emulate(&deps)
 		return deps, done, err
 	}
+	deps.Save = func(changed settings.Settings) error { return settings.Save(settings.Path(), changed) }
 	client := pcsc.New()
 	deps.Changes = func(ctx context.Context, changed func()) {
 		for range client.Watch(ctx) { //nolint:errcheck // what has changed, an error too, is asked by the window

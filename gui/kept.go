@@ -1,0 +1,170 @@
+package gui
+
+import (
+	"strconv"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/softwarecie/cie/applet"
+	"github.com/softwarecie/cie/internal/guide"
+	"github.com/softwarecie/cie/internal/pairing"
+	"github.com/softwarecie/cie/internal/settings"
+)
+
+// The kept screen lists every byte that is stored, and deletes it.
+type keptScreen struct{ *stage }
+
+func newKept(w *Window) screen {
+	s := &keptScreen{newStage(w)}
+	s.show(stacked(2*unit, heading(w.t("win.kept")), aside(w.t("win.strip.looking"))), nil)
+	s.list()
+	return s
+}
+
+// Content is the stage.
+func (s *keptScreen) Content() fyne.CanvasObject { return s.box }
+
+// Help of what is kept is pairing.
+func (s *keptScreen) Help() guide.Name { return guide.Pairing }
+
+// list reads what there is, beside the window's goroutine: the disk may be slow.
+func (s *keptScreen) list() {
+	w := s.w
+	go func() {
+		w.work.Lock()
+		all, err := w.allKept()
+		w.work.Unlock()
+		w.deps.Do(func() {
+			if err != nil {
+				s.show(newErrorView(w, err, s.list))
+				return
+			}
+			s.draw(all)
+		})
+	}()
+}
+
+// allKept lists what is stored; of a demonstration, whose settings are not saved,
+// that is what its own store holds.
+func (w *Window) allKept() ([]pairing.Kept, error) {
+	if w.deps.Save == nil {
+		return w.deps.Holder.Pairings.Kept()
+	}
+	return settings.Kept(w.deps.Holder)
+}
+
+// forget deletes it.
+func (w *Window) forget(andSettings bool) error {
+	if w.deps.Save == nil {
+		return w.deps.Holder.Pairings.Forget()
+	}
+	if err := settings.Forget(w.deps.Holder); err != nil || !andSettings {
+		return err
+	}
+	return settings.ForgetSettings()
+}
+
+func (s *keptScreen) draw(all []pairing.Kept) {
+	w := s.w
+	rows, total := stacked(2*unit), int64(0)
+	for _, k := range all {
+		total += k.Size
+		text := stacked(unit/2, paragraph(w.texts.Kept(k)), aside(w.nameOf(k)+w.bytes(k.Size)))
+		if k.Path != "" {
+			text.Add(path(k.Path))
+		}
+		rows.Add(marked(iconDot, colorQuiet, text))
+	}
+	if len(all) == 0 {
+		rows.Add(paragraph(w.t("kept.nothing")))
+	}
+	actions := beside(newBack(w))
+	if len(all) > 0 {
+		actions.Add(newButton(plain, w.t("win.kept.delete"), func() { s.ask(false) }))
+	}
+	if len(all) > 0 && w.deps.Save != nil {
+		actions.Add(newButton(quiet, w.t("win.kept.delete-settings"), func() { s.ask(true) }))
+	}
+	s.show(stacked(3*unit, heading(w.t("win.kept")), paragraph(w.t("win.kept.total", "n", len(all), "bytes", w.bytes(total))), rows, actions), nil)
+}
+
+// nameOf is whose card something is about, if that is known.
+func (w *Window) nameOf(k pairing.Kept) string {
+	if k.PAN == (applet.PAN{}) {
+		return ""
+	}
+	for _, r := range w.state.paired {
+		if r.PAN == k.PAN {
+			return holderOf(r).FullName() + " · "
+		}
+	}
+	return ""
+}
+
+// bytes is a size as it is written.
+func (*Window) bytes(n int64) string { return strconv.FormatInt(n, 10) + " byte" }
+
+// path is the name of a file, which may be broken anywhere.
+func path(name string) fyne.CanvasObject {
+	t := written(name, "caption", colorQuiet, fyne.TextStyle{Monospace: true})
+	t.Wrapping = fyne.TextWrapBreak
+	return flush(t)
+}
+
+// ask has a person type a word before everything is deleted.
+func (s *keptScreen) ask(andSettings bool) {
+	w := s.w
+	question := w.t("win.kept.ask")
+	if andSettings {
+		question = w.t("win.kept.ask-settings")
+	}
+	yes := newButton(primary, w.t("win.kept.go"), func() { s.forget(andSettings) })
+	yes.enable(false)
+	typed := newWordEntry(w.t("word.yes"), yes)
+	s.show(stacked(3*unit,
+		heading(w.t("win.kept")),
+		note(iconWarning, colorCaution, question),
+		paragraph(w.t("win.type-word", "word", w.t("word.yes"))),
+		typed,
+		beside(yes, newButton(plain, w.t("win.cancel"), s.list)),
+	), typed)
+}
+
+func (s *keptScreen) forget(andSettings bool) {
+	w := s.w
+	go func() {
+		w.work.Lock()
+		err := w.forget(andSettings)
+		w.work.Unlock()
+		w.deps.Do(func() {
+			if err != nil {
+				s.show(newErrorView(w, err, s.list))
+				return
+			}
+			s.finish(w.t("win.kept.done"))
+		})
+		w.urge()
+	}()
+}
+
+// A proxyEntry is where the address of a proxy is typed.
+type proxyEntry struct{ widget.Entry }
+
+func newProxyEntry(address string, submit func()) *proxyEntry {
+	e := &proxyEntry{}
+	e.ExtendBaseWidget(e)
+	e.SetPlaceHolder("http://proxy.example.org:3128")
+	e.SetText(address)
+	e.OnSubmitted = func(string) { submit() }
+	return e
+}
+
+// TypedKey hands Escape and Alt to the window.
+func (e *proxyEntry) TypedKey(key *fyne.KeyEvent) {
+	if key.Name == fyne.KeyEscape || isAlt(key) {
+		passKey(e, key)
+		return
+	}
+	e.Entry.TypedKey(key)
+}
