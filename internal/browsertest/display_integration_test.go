@@ -75,10 +75,13 @@ func (d display) window(title string, patience time.Duration) string {
 	}
 }
 
+// appears is how long a window or a text may take, on a busy computer.
+const appears = 60 * time.Second
+
 // wantWindow waits for a window.
 func (d display) wantWindow(title string) string {
 	d.t.Helper()
-	w := d.window(title, 20*time.Second)
+	w := d.window(title, appears)
 	if w == "" {
 		d.shoot("missing")
 		d.t.Fatalf("no window %q; see the screenshot", title)

@@ -64,7 +64,7 @@ func unregister(t *testing.T, m browser.Machine, library string) {
 // A user who has never started Chromium: registered, it logs in with no other
 // step. (The site's certificate would be a public one.)
 func TestRegisteredChromium(t *testing.T) {
-	c, home := newAccount(t)
+	c, home := newAccount(t, newPairedDesk(t))
 	m, library, err := register(home)
 	must(t, err)
 	database := filepath.Join(home, ".local", "share", "pki", "nssdb")
@@ -73,14 +73,14 @@ func TestRegisteredChromium(t *testing.T) {
 	}
 	c.open(c.site.Required)
 	c.answer(c.choose(), "5678")
-	c.wantLogin(1)
+	c.wantLogin()
 	unregister(t, m, library)
 }
 
 // A profile that Firefox has not run in yet.
 func TestRegisteredFirefox(t *testing.T) {
 	rig.Need(t, "firefox-esr")
-	d, home := newDesk(t), t.TempDir()
+	d, home := newPairedDesk(t), t.TempDir()
 	var m browser.Machine
 	var library string
 	b, err := firefox.Start(d.ctx, firefox.Options{CA: d.site.CA, Prepare: func(profile string) (err error) {

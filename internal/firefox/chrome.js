@@ -12,7 +12,18 @@ const trustCA = base64 =>
 const addModule = (name, path) =>
   Cc["@mozilla.org/security/pkcs11moduledb;1"].getService(Ci.nsIPKCS11ModuleDB).addModule(name, path, 0, 0);
 
+// choosing says that Firefox asked which certificate to take since the last open.
+let choosing = false;
+Services.obs.addObserver(() => (choosing = true), "cert-dialog-loaded");
+
+// left is the number of the document that the last open leaves.
+let left = 0;
+
+const shown = () => browserWindow().gBrowser.selectedBrowser.browsingContext.currentWindowGlobal;
+
 function open(url) {
+  choosing = false;
+  left = shown().innerWindowId;
   browserWindow().gBrowser.selectedBrowser.fixupAndLoadURIString(url, {
     triggeringPrincipal: Services.scriptSecurityManager.getSystemPrincipal(),
   });
@@ -44,14 +55,20 @@ const attend = () => Services.obs.addObserver(onDialog, "common-dialog-loaded");
 function look() {
   const browser = browserWindow().gBrowser.selectedBrowser;
   const url = browser.currentURI.spec;
-  if (browser.webProgress.isLoadingDocument || url === "about:blank") return { kind: "loading", url, text: "", asked };
+  if (shown()?.innerWindowId === left || browser.webProgress.isLoadingDocument || url === "about:blank")
+    return { kind: "loading", url, text: "", asked, choosing };
   const failed = browser.documentURI.spec.startsWith("about:");
-  return { kind: failed ? "failure" : "page", url, text: failed ? browser.documentURI.spec : browser.contentTitle, asked };
+  return { kind: failed ? "failure" : "page", url, text: failed ? browser.documentURI.spec : browser.contentTitle, asked, choosing };
 }
 
+// read gives the text of the page, or the code of the failure.
+const read = () =>
+  shown()
+    .getActor("MarionetteCommands")
+    .executeScript("return document.getNetErrorInfo?.().errorCodeString ?? document.body.innerText", [], {});
+
 async function shoot() {
-  const { selectedBrowser } = browserWindow().gBrowser;
-  const bitmap = await selectedBrowser.browsingContext.currentWindowGlobal.drawSnapshot(null, 1, "white");
+  const bitmap = await shown().drawSnapshot(null, 1, "white");
   const canvas = browserWindow().document.createElementNS("http://www.w3.org/1999/xhtml", "canvas");
   canvas.width = bitmap.width;
   canvas.height = bitmap.height;
@@ -60,7 +77,7 @@ async function shoot() {
 }
 
 const { GeckoDriver } = ChromeUtils.importESModule("chrome://remote/content/marionette/driver.sys.mjs");
-const ours = { trustCA, addModule, attend, open, give, look, shoot };
+const ours = { trustCA, addModule, attend, open, give, look, read, shoot };
 const { getCommandHandler } = GeckoDriver.prototype;
 GeckoDriver.prototype.getCommandHandler = function (name) {
   const f = name.startsWith("CIE:") && ours[name.slice(4)];

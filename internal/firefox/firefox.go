@@ -71,8 +71,8 @@ user_pref("toolkit.telemetry.enabled", false);
 user_pref("intl.accept_languages", "it,en");
 `
 
-// startLimit is for Firefox to listen to us: some seconds on a slow disk.
-const startLimit = 60 * time.Second
+// startLimit is for Firefox to listen to us: some seconds, many on a busy computer.
+const startLimit = 120 * time.Second
 
 // Start starts Firefox, adds the module and the CA. The Browser must be closed.
 func Start(ctx context.Context, o Options) (*Browser, error) {
@@ -236,6 +236,8 @@ type View struct {
 	URL   string   `json:"url"`
 	Text  string   `json:"text"`  // title of the page, or address of the failure with its reason
 	Asked []string `json:"asked"` // what the windows said that asked for a PIN
+
+	Choosing bool `json:"choosing"` // it asked which certificate to take, since Open
 }
 
 // Give says what to type when a PIN is asked for, one after the other; then the
@@ -254,10 +256,20 @@ func (b *Browser) Open(ctx context.Context, url string) error { return b.do(ctx,
 
 // Await waits until the browser shows a page, or a failure.
 func (b *Browser) Await(ctx context.Context) (View, error) {
+	return b.await(ctx, func(v View) bool { return v.Kind != Loading })
+}
+
+// AwaitChoice waits until the browser asks which certificate to take, or shows a
+// page or a failure without asking.
+func (b *Browser) AwaitChoice(ctx context.Context) (View, error) {
+	return b.await(ctx, func(v View) bool { return v.Choosing || v.Kind != Loading })
+}
+
+func (b *Browser) await(ctx context.Context, enough func(View) bool) (View, error) {
 	for {
 		var v View
 		err := b.do(ctx, "look", &v)
-		if err != nil || v.Kind != Loading {
+		if err != nil || enough(v) {
 			return v, err
 		}
 		select {
@@ -266,6 +278,12 @@ func (b *Browser) Await(ctx context.Context) (View, error) {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// Read gives the text of the page, or Firefox's code of the failure.
+func (b *Browser) Read(ctx context.Context) (text string, err error) {
+	err = b.do(ctx, "read", &text)
+	return text, err
 }
 
 // Screenshot writes what the page looks like, as PNG.
