@@ -6,7 +6,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/widget"
 
-	"github.com/softwarecie/cie/applet"
 	"github.com/softwarecie/cie/internal/guide"
 	"github.com/softwarecie/cie/internal/pairing"
 	"github.com/softwarecie/cie/internal/settings"
@@ -91,7 +90,7 @@ func (s *keptScreen) draw(all []pairing.Kept) {
 
 // nameOf is whose card something is about, if that is known.
 func (w *Window) nameOf(k pairing.Kept) string {
-	if k.PAN == (applet.PAN{}) {
+	if k.PAN == [len(k.PAN)]byte{} {
 		return ""
 	}
 	for _, r := range w.state.paired {

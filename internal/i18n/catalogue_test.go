@@ -27,6 +27,25 @@ var forms = map[Language][]string{
 	Slovenian: {"few", "one", "other", "two"},
 }
 
+// A key that stands twice in a file hides one of its texts.
+func TestNoKeyTwice(t *testing.T) {
+	keys := regexp.MustCompile(`(?m)^  "([^"]+)":`)
+	for _, l := range Languages() {
+		content, err := os.ReadFile(string(l) + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := make(map[string]bool)
+		for _, m := range keys.FindAllSubmatch(content, -1) {
+			if key := string(m[1]); seen[key] {
+				t.Errorf("%s: %s stands twice", l, key)
+			} else {
+				seen[key] = true
+			}
+		}
+	}
+}
+
 func TestLanguagesHaveTheSameTexts(t *testing.T) {
 	italian := Load(Italian)
 	for _, l := range Languages() {
