@@ -15,6 +15,8 @@ missing=()
 
 command_of() { command -v "$1" >/dev/null || missing+=("$2"); }
 library_of() { pkg-config --exists "$1" 2>/dev/null || missing+=("$2"); }
+# Ubuntu has browsers as snaps only, which cannot load the library.
+on_ubuntu() { grep -q '^ID=ubuntu$' /etc/os-release; }
 file_of() { compgen -G "$1" >/dev/null || missing+=("$2"); }
 
 needs_build() {
@@ -41,8 +43,7 @@ needs_run() {
 	command_of openssl openssl
 	command_of ip iproute2
 	command_of unshare util-linux
-	# Ubuntu has Firefox as a snap only: story.sh says so.
-	command -v firefox >/dev/null || command_of firefox-esr firefox-esr
+	on_ubuntu || command -v firefox >/dev/null || command_of firefox-esr firefox-esr
 }
 
 needs_test() {
@@ -55,8 +56,8 @@ needs_test() {
 	command_of p11-kit p11-kit
 	command_of p11tool gnutls-bin
 	command_of certutil libnss3-tools
-	command_of chromium chromium
-	command_of firefox-esr firefox-esr
+	on_ubuntu || command_of chromium chromium
+	on_ubuntu || command_of firefox-esr firefox-esr
 	command_of Xvfb xvfb
 	command_of openbox openbox
 	command_of xdotool xdotool
