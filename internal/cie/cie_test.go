@@ -412,6 +412,22 @@ func TestF34AnotherProgramDiedLoggedIn(t *testing.T) {
 	}
 }
 
+func TestAcceptance10ReaderPluggedInLater(t *testing.T) {
+	card := newCard(t, emulator.Options{})
+	h := newHolder(t, card)
+	readers := map[string]Software{}
+	h.Cards = InSlots(readers)
+	if _, err := h.Find(ctx, ""); !errors.Is(err, ErrNoReader) {
+		t.Errorf("without a reader: %v", err)
+	}
+	readers[slot] = card
+	reader, err := h.Find(ctx, "")
+	must(t, err)
+	if _, err := h.Pair(ctx, Target{Reader: reader}, digits("12345678")); err != nil {
+		t.Errorf("with one: %v", err)
+	}
+}
+
 func TestUnknownIssuerNeedsConsent(t *testing.T) {
 	card := newCard(t, emulator.Options{})
 	h := newHolder(t, card)
