@@ -1,3 +1,9 @@
+// The window is drawn through OpenGL ES (the build tag gles): the binding of OpenGL
+// itself takes minutes to compile. Without the tag there is no window to build, and
+// "go test ./..." needs no OpenGL.
+
+//go:build gles
+
 // Command cie-gui is the window.
 package main
 
