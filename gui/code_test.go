@@ -14,7 +14,7 @@ import (
 func codeOn(t *testing.T) (*bench, *codeInput) {
 	b := newBench(t, i18n.Italian)
 	b.Go(newVerify)
-	return b, b.trail[len(b.trail)-1].screen.(*verifyScreen).form.inputs[0]
+	return b, b.trail[len(b.trail)-1].screen.(*verifyScreen).forms[0].inputs[0]
 }
 
 func TestCodeIsTyped(t *testing.T) {

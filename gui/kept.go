@@ -4,7 +4,6 @@ import (
 	"strconv"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/softwarecie/cie/internal/guide"
 	"github.com/softwarecie/cie/internal/pairing"
@@ -20,9 +19,6 @@ func newKept(w *Window) screen {
 	s.list()
 	return s
 }
-
-// Content is the stage.
-func (s *keptScreen) Content() fyne.CanvasObject { return s.box }
 
 // Help of what is kept is pairing.
 func (s *keptScreen) Help() guide.Name { return guide.Pairing }
@@ -145,25 +141,4 @@ func (s *keptScreen) forget(andSettings bool) {
 		})
 		w.urge()
 	}()
-}
-
-// A proxyEntry is where the address of a proxy is typed.
-type proxyEntry struct{ widget.Entry }
-
-func newProxyEntry(address string, submit func()) *proxyEntry {
-	e := &proxyEntry{}
-	e.ExtendBaseWidget(e)
-	e.SetPlaceHolder("http://proxy.example.org:3128")
-	e.SetText(address)
-	e.OnSubmitted = func(string) { submit() }
-	return e
-}
-
-// TypedKey hands Escape and Alt to the window.
-func (e *proxyEntry) TypedKey(key *fyne.KeyEvent) {
-	if key.Name == fyne.KeyEscape || isAlt(key) {
-		passKey(e, key)
-		return
-	}
-	e.Entry.TypedKey(key)
 }

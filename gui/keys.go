@@ -22,8 +22,6 @@ func (w *Window) keys() {
 			w.Escape()
 		case key.Name == fyne.KeyF1:
 			w.Help()
-		case key.Name == fyne.KeyF1:
-			w.Help()
 		case key.Name == fyne.KeyReturn, key.Name == fyne.KeyEnter:
 			w.press(func(b *button) bool { return b.weight == primary })
 		}

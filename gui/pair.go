@@ -3,37 +3,24 @@ package gui
 import (
 	"context"
 
-	"fyne.io/fyne/v2"
-
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/pairing"
 	"github.com/softwarecie/cie/internal/secret"
 )
 
 // The pair screen makes this computer know a card.
-type pairScreen struct {
-	*stage
-	form *form
-}
+type pairScreen struct{ codeStage }
 
 func newPair(w *Window) screen {
-	s := &pairScreen{stage: newStage(w)}
-	s.form = codeForm(w, w.t("win.pin"), w.t("win.pair.go"), whole, s.onPair,
-		heading(w.t("win.pair")), paragraph(w.t("win.pair.text")), w.halves(), w.triesNow())
+	s := &pairScreen{newCodeStage(w)}
+	s.forms = []*form{codeForm(w, w.t("win.pin"), w.t("win.pair.go"), whole, s.onPair,
+		heading(w.t("win.pair")), paragraph(w.t("win.pair.text")), w.halves(), w.triesNow())}
 	s.ask()
 	return s
 }
 
-// Content is the stage.
-func (s *pairScreen) Content() fyne.CanvasObject { return s.box }
-
-// Leave clears the field.
-func (s *pairScreen) Leave() { s.form.clear(); s.stage.Leave() }
-
-func (s *pairScreen) ask() { s.show(s.form.box, s.form.first()) }
-
 func (s *pairScreen) onPair() {
-	code := s.form.inputs[0].field.take()
+	code := s.take()
 	var record pairing.Record
 	s.start(task{
 		title: s.w.t("win.pair"),

@@ -16,7 +16,7 @@ type settingsScreen struct {
 	w     *Window
 	box   *fyne.Container
 	said  *fyne.Container // what went wrong with saving
-	proxy *proxyEntry
+	proxy *textEntry
 }
 
 func newSettings(w *Window) screen {

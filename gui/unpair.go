@@ -3,8 +3,6 @@ package gui
 import (
 	"errors"
 
-	"fyne.io/fyne/v2"
-
 	"github.com/softwarecie/cie/internal/pairing"
 )
 
@@ -21,9 +19,6 @@ func newUnpair(records ...pairing.Record) opener {
 		return s
 	}
 }
-
-// Content is the stage.
-func (s *unpairScreen) Content() fyne.CanvasObject { return s.box }
 
 func (s *unpairScreen) ask() {
 	w := s.w

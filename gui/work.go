@@ -39,6 +39,9 @@ type stage struct {
 
 func newStage(w *Window) *stage { return &stage{w: w, box: container.NewStack()} }
 
+// Content is the stage.
+func (s *stage) Content() fyne.CanvasObject { return s.box }
+
 // show replaces what is seen. Typing goes to first, if it is not nil.
 func (s *stage) show(o fyne.CanvasObject, first fyne.Focusable) {
 	s.box.Objects = []fyne.CanvasObject{o}
@@ -343,37 +346,6 @@ func (p *progress) tick(w *Window) {
 			p.tick(w)
 		})
 	})
-}
-
-// A wordEntry enables a button once a word is typed in it.
-type wordEntry struct {
-	widget.Entry
-}
-
-func newWordEntry(word string, yes *button) *wordEntry {
-	e := &wordEntry{}
-	e.ExtendBaseWidget(e)
-	e.OnChanged = func(typed string) { yes.enable(sameWord(typed, word)) }
-	e.OnSubmitted = func(string) { yes.Tapped(nil) }
-	return e
-}
-
-// TypedKey hands Escape and Alt to the window.
-func (e *wordEntry) TypedKey(key *fyne.KeyEvent) {
-	if key.Name == fyne.KeyEscape || isAlt(key) {
-		passKey(e, key)
-		return
-	}
-	e.Entry.TypedKey(key)
-}
-
-// TypedShortcut hands mnemonics to the window.
-func (e *wordEntry) TypedShortcut(s fyne.Shortcut) {
-	if isMnemonic(s) {
-		passShortcut(e, s)
-		return
-	}
-	e.Entry.TypedShortcut(s)
 }
 
 // finish says that something worked, and what to do now, a paragraph for each.
