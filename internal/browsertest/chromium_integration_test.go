@@ -41,12 +41,10 @@ func newChromium(t *testing.T, d desk) *chromium {
 	c, home := newAccount(t, d)
 	database := filepath.Join(home, ".pki", "nssdb")
 	must(t, os.MkdirAll(database, 0o700))
-	library, err := filepath.Abs(module)
-	must(t, err)
 	for _, command := range [][]string{
 		{"certutil", "-N", "--empty-password", "-d", "sql:" + database},
 		{"certutil", "-A", "-n", "site", "-t", "C,,", "-i", c.site.CA, "-d", "sql:" + database},
-		{"modutil", "-dbdir", "sql:" + database, "-add", "CIE", "-libfile", library, "-force"},
+		{"modutil", "-dbdir", "sql:" + database, "-add", "CIE", "-libfile", library(t), "-force"},
 	} {
 		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", command[0], err, out)
@@ -98,9 +96,9 @@ func (c *chromium) open(url string) {
 // visit types an address.
 func (c *chromium) visit(url string) {
 	c.t.Helper()
-	c.keys("ctrl+l")
-	must(c.t, exec.Command("xdotool", "type", url).Run())
-	c.keys("Return")
+	c.Keys("ctrl+l")
+	c.Do("type", url)
+	c.Keys("Return")
 }
 
 // wantNoHelper waits until no helper of the module runs any more.
@@ -123,10 +121,10 @@ func wantNoHelper(t *testing.T) {
 // nothing.
 func (c *chromium) confirm(done func() bool) {
 	c.t.Helper()
-	for c.ctx.Err() == nil {
+	for c.Ctx.Err() == nil {
 		time.Sleep(700 * time.Millisecond)
 		c.shoot("choice")
-		c.keys("Return")
+		c.Keys("Return")
 		if done() {
 			return
 		}
@@ -139,7 +137,7 @@ func (c *chromium) confirm(done func() bool) {
 func (c *chromium) choose() (window string) {
 	c.t.Helper()
 	c.await(c.t, demosite.Gone)
-	c.confirm(func() bool { window = c.window(pinWindow, soon); return window != "" })
+	c.confirm(func() bool { window = c.Window(pinWindow, soon); return window != "" })
 	return window
 }
 
@@ -173,7 +171,7 @@ func (c *chromium) wantText(text string) {
 // wantLogin waits for the page and looks at what the site was told.
 func (c *chromium) wantLogin() {
 	c.t.Helper()
-	c.wantText(c.card.Holder().TaxCode)
+	c.wantText(c.Card.Holder().TaxCode)
 	c.wantText("TLS 1.2")
 	time.Sleep(time.Second) // it is painted
 	c.shoot("in")
@@ -214,12 +212,12 @@ func TestChromiumWrongPINOnce(t *testing.T) {
 // all eight digits are asked for first, and the certificate is chosen afterwards.
 func TestChromiumCardNotPaired(t *testing.T) {
 	c := newChromium(t, newDesk(t))
-	c.seen(t, true)
+	c.Await(t, true)
 	c.open(c.site.Required)
 	w := c.wantWindow(pinWindow)
 	c.shoot("pin")
 	c.answer(w, "12345678")
-	c.confirm(func() bool { return c.shows(c.card.Holder().TaxCode, soon) })
+	c.confirm(func() bool { return c.shows(c.Card.Holder().TaxCode, soon) })
 	c.wantLogin()
 	c.wantNoneWrong(t)
 }
@@ -230,13 +228,13 @@ func TestChromiumCardLifted(t *testing.T) {
 	c := newChromium(t, newPairedDesk(t))
 	c.open(c.site.Required)
 	w := c.choose()
-	c.card.Fail(signing, emulator.Fault{Kind: "stall"})
+	c.Card.Fail(signing, emulator.Fault{Kind: "stall"})
 	c.answer(w, "5678")
-	for c.card.Stats().Faults == 0 && c.ctx.Err() == nil {
+	for c.Card.Stats().Faults == 0 && c.Ctx.Err() == nil {
 		time.Sleep(50 * time.Millisecond)
 	}
 	c.lift(t)
-	c.card.ClearFaults()
+	c.Card.ClearFaults()
 	c.lay(t)
 	c.wantText("ERR_SSL_CLIENT_AUTH_SIGNATURE_FAILED")
 	c.shoot("lifted")
@@ -250,12 +248,12 @@ func TestChromiumCardLifted(t *testing.T) {
 // when the reader is plugged in and the card laid down, the login works.
 func TestChromiumReaderAfterStart(t *testing.T) {
 	c := newChromium(t, newPairedDesk(t))
-	c.pcscd.Stop()
+	c.PCSCD.Stop()
 	c.open(c.site.Optional)
 	c.wantText("Without a certificate")
 	c.shoot("without")
-	c.pcscd.Start()
-	c.seen(t, true)
+	c.PCSCD.Start()
+	c.Await(t, true)
 	time.Sleep(refresh)
 	c.visit(c.site.Required)
 	c.answer(c.choose(), "5678")

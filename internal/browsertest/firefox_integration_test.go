@@ -36,8 +36,8 @@ func (d desk) atKeyboard(t *testing.T) (*firefox.Browser, display) {
 func (d desk) start(t *testing.T, o firefox.Options) *firefox.Browser {
 	t.Helper()
 	rig.Need(t, "firefox-esr")
-	o.Module, o.CA = module, d.site.CA
-	b, err := firefox.Start(d.ctx, o)
+	o.Module, o.CA = library(t), d.site.CA
+	b, err := firefox.Start(d.Ctx, o)
 	must(t, err)
 	t.Cleanup(func() {
 		if err := b.Close(); err != nil {
@@ -52,24 +52,24 @@ func (d desk) start(t *testing.T, o firefox.Options) *firefox.Browser {
 // keyboard.
 func (d desk) choose(t *testing.T, b *firefox.Browser, s display) {
 	t.Helper()
-	v, err := b.AwaitChoice(d.ctx)
+	v, err := b.AwaitChoice(d.Ctx)
 	must(t, err)
 	if !v.Choosing {
 		t.Fatalf("no certificate to choose: %+v", v)
 	}
 	time.Sleep(time.Second) // it slides in
 	s.shoot("choice")
-	s.keys("Return")
+	s.Keys("Return")
 }
 
 // wantShown waits for a page or a failure, keeps a picture of it, and looks for texts.
 func (d desk) wantShown(t *testing.T, b *firefox.Browser, what, kind string, texts ...string) firefox.View {
 	t.Helper()
-	v, err := b.Await(d.ctx)
+	v, err := b.Await(d.Ctx)
 	must(t, err)
 	time.Sleep(time.Second) // it is painted
-	must(t, b.Screenshot(d.ctx, filepath.Join(screenshots, t.Name()+"-"+what+".png")))
-	shown, err := b.Read(d.ctx)
+	must(t, b.Screenshot(d.Ctx, filepath.Join(screenshots, t.Name()+"-"+what+".png")))
+	shown, err := b.Read(d.Ctx)
 	must(t, err)
 	if v.Kind != kind {
 		t.Errorf("firefox shows %+v, want a %s", v, kind)
@@ -86,7 +86,7 @@ func (d desk) wantShown(t *testing.T, b *firefox.Browser, what, kind string, tex
 // the holder of the card.
 func (d desk) wantLogin(t *testing.T, b *firefox.Browser, questions int) {
 	t.Helper()
-	v := d.wantShown(t, b, "in", firefox.Page, d.card.Holder().TaxCode, "TLS 1.2")
+	v := d.wantShown(t, b, "in", firefox.Page, d.Card.Holder().TaxCode, "TLS 1.2")
 	if len(v.Asked) != questions {
 		t.Errorf("firefox asked %d times for a PIN, want %d: %q", len(v.Asked), questions, v.Asked)
 	}
@@ -99,14 +99,14 @@ func (d desk) wantLogin(t *testing.T, b *firefox.Browser, questions int) {
 func TestFirefoxAtTheKeyboard(t *testing.T) {
 	d := newPairedDesk(t)
 	b, s := d.atKeyboard(t)
-	must(t, b.Open(d.ctx, d.site.Required))
+	must(t, b.Open(d.Ctx, d.site.Required))
 	d.choose(t, b, s)
 	w := s.wantWindow(firefoxPINWindow)
 	s.shoot("pin")
 	s.answer(w, "5678")
 	d.wantLogin(t, b, 0)
 
-	must(t, b.Open(d.ctx, d.site.TLS13))
+	must(t, b.Open(d.Ctx, d.site.TLS13))
 	d.wantShown(t, b, "tls13", firefox.Failure, "SSL_ERROR_RX_CERTIFICATE_REQUIRED_ALERT")
 	if a := d.await(t, demosite.NoCertificate); a.Version != "TLS 1.3" {
 		t.Errorf("attempt %+v", a)
@@ -117,22 +117,22 @@ func TestFirefoxAtTheKeyboard(t *testing.T) {
 func TestFirefoxWrongPINOnce(t *testing.T) {
 	d := newPairedDesk(t)
 	b := d.firefox(t)
-	must(t, b.Give(d.ctx, "9999", "12345678")) // after four wrong digits only all eight are accepted: the kept half may be stale
-	must(t, b.Open(d.ctx, d.site.Required))
+	must(t, b.Give(d.Ctx, "9999", "12345678")) // after four wrong digits only all eight are accepted: the kept half may be stale
+	must(t, b.Open(d.Ctx, d.site.Required))
 	d.wantLogin(t, b, 2)
 	d.wantVerified(t, 2)
 
-	must(t, b.Open(d.ctx, d.site.Optional)) // no more questions
+	must(t, b.Open(d.Ctx, d.site.Optional)) // no more questions
 	d.wantLogin(t, b, 2)
 }
 
 // A card that this computer does not know: all eight digits, once.
 func TestFirefoxCardNotPaired(t *testing.T) {
 	d := newDesk(t)
-	d.seen(t, true)
+	d.Await(t, true)
 	b := d.firefox(t)
-	must(t, b.Give(d.ctx, "12345678"))
-	must(t, b.Open(d.ctx, d.site.Required))
+	must(t, b.Give(d.Ctx, "12345678"))
+	must(t, b.Open(d.Ctx, d.site.Required))
 	d.wantLogin(t, b, 1)
 	d.wantVerified(t, 1)
 }
@@ -141,15 +141,15 @@ func TestFirefoxCardNotPaired(t *testing.T) {
 // when the reader is plugged in and the card laid down, the login works.
 func TestFirefoxReaderAfterStart(t *testing.T) {
 	d := newPairedDesk(t)
-	d.pcscd.Stop()
+	d.PCSCD.Stop()
 	b := d.firefox(t)
-	must(t, b.Open(d.ctx, d.site.Optional))
+	must(t, b.Open(d.Ctx, d.site.Optional))
 	d.wantShown(t, b, "without", firefox.Page, "Senza certificato")
-	d.pcscd.Start()
-	d.seen(t, true)
+	d.PCSCD.Start()
+	d.Await(t, true)
 	time.Sleep(refresh)
-	must(t, b.Give(d.ctx, "5678"))
-	must(t, b.Open(d.ctx, d.site.Required))
+	must(t, b.Give(d.Ctx, "5678"))
+	must(t, b.Open(d.Ctx, d.site.Required))
 	d.wantLogin(t, b, 1)
 	d.wantVerified(t, 1)
 }
@@ -160,19 +160,19 @@ func TestFirefoxReaderAfterStart(t *testing.T) {
 func TestFirefoxCardLifted(t *testing.T) {
 	d := newPairedDesk(t)
 	b, s := d.atKeyboard(t)
-	must(t, b.Open(d.ctx, d.site.Required))
+	must(t, b.Open(d.Ctx, d.site.Required))
 	d.choose(t, b, s)
 	w := s.wantWindow(firefoxPINWindow)
 	d.lift(t)
 	d.lay(t)
 	s.answer(w, "5678")
-	v, err := b.Await(d.ctx)
+	v, err := b.Await(d.Ctx)
 	must(t, err)
 	s.shoot("lifted")
 	for v.Kind == firefox.Failure { // until Firefox has seen the card again
 		time.Sleep(refresh)
-		must(t, b.Open(d.ctx, d.site.Required))
-		v, err = b.Await(d.ctx)
+		must(t, b.Open(d.Ctx, d.site.Required))
+		v, err = b.Await(d.Ctx)
 		must(t, err)
 	}
 	d.wantLogin(t, b, 0)

@@ -16,16 +16,13 @@ import (
 )
 
 // register does what "cie browser add --all" does for the user whose home this is.
-func register(home string) (browser.Machine, string, error) {
+func register(t *testing.T, home string) (browser.Machine, string, error) {
 	m, err := browser.Here()
 	if err != nil {
 		return m, "", err
 	}
 	m.Home, m.Journal = home, filepath.Join(home, "journal")
-	library, err := filepath.Abs(module)
-	if err != nil {
-		return m, "", err
-	}
+	library := library(t)
 	changes, err := m.PlanAdd(own(m, library), library)
 	if err == nil {
 		_, err = m.Apply(changes)
@@ -65,7 +62,7 @@ func unregister(t *testing.T, m browser.Machine, library string) {
 // step. (The site's certificate would be a public one.)
 func TestRegisteredChromium(t *testing.T) {
 	c, home := newAccount(t, newPairedDesk(t))
-	m, library, err := register(home)
+	m, library, err := register(t, home)
 	must(t, err)
 	database := filepath.Join(home, ".local", "share", "pki", "nssdb")
 	if out, err := exec.Command("certutil", "-A", "-n", "site", "-t", "C,,", "-i", c.site.CA, "-d", "sql:"+database).CombinedOutput(); err != nil {
@@ -83,7 +80,7 @@ func TestRegisteredFirefox(t *testing.T) {
 	d, home := newPairedDesk(t), t.TempDir()
 	var m browser.Machine
 	var library string
-	b, err := firefox.Start(d.ctx, firefox.Options{CA: d.site.CA, Prepare: func(profile string) (err error) {
+	b, err := firefox.Start(d.Ctx, firefox.Options{CA: d.site.CA, Prepare: func(profile string) (err error) {
 		folder := filepath.Join(home, ".mozilla", "firefox")
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return err
@@ -92,13 +89,13 @@ func TestRegisteredFirefox(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(folder, "profiles.ini"), []byte(ini), 0o600); err != nil {
 			return err
 		}
-		m, library, err = register(home)
+		m, library, err = register(t, home)
 		return err
 	}})
 	must(t, err)
 	t.Cleanup(func() { must(t, b.Close()) })
-	must(t, b.Give(d.ctx, "5678"))
-	must(t, b.Open(d.ctx, d.site.Required))
+	must(t, b.Give(d.Ctx, "5678"))
+	must(t, b.Open(d.Ctx, d.site.Required))
 	d.wantLogin(t, b, 1)
 	for _, p := range own(m, library) {
 		if strings.HasPrefix(p.ID, "firefox:") && !p.Running {
@@ -125,7 +122,7 @@ func TestRegisterAndRemoveRealDatabase(t *testing.T) {
 	list := filepath.Join(database, "pkcs11.txt")
 	before, err := os.ReadFile(list)
 	must(t, err)
-	m, library, err := register(home)
+	m, library, err := register(t, home)
 	must(t, err)
 	if out := run("modutil", "-dbdir", "sql:"+database, "-list"); !strings.Contains(out, browser.ModuleName) || !strings.Contains(out, "status: loaded") {
 		t.Errorf("NSS sees\n%s", out)

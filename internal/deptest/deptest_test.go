@@ -115,6 +115,9 @@ var rules = []rule{
 		folder: "internal/release", why: "judges files of a release by a key, without a card",
 	},
 	{
+		folder: "internal/cardrig", why: "holds tests only",
+	},
+	{
 		folder: "internal/memscan", modules: system, why: "for tests, and not part of any program",
 	},
 	{
@@ -196,7 +199,7 @@ var rules = []rule{
 }
 
 // forTests are packages that only tests import.
-var forTests = []string{"internal/rig", "internal/memscan", "internal/deptest"}
+var forTests = []string{"internal/rig", "internal/cardrig", "internal/memscan", "internal/deptest"}
 
 // A listed package is what "go list" says of it.
 type listed struct {

@@ -20,9 +20,9 @@ func TestAPDUBudget(t *testing.T) {
 	defer p.Destroy()
 	costs := func(what string, most int, f func()) {
 		t.Helper()
-		before := d.card.Stats()
+		before := d.Card.Stats()
 		f()
-		after := d.card.Stats()
+		after := d.Card.Stats()
 		n := after.APDUs - before.APDUs
 		t.Logf("%s: %d APDUs of at most %d, %d bytes", what, n, most, after.BytesIn+after.BytesOut-before.BytesIn-before.BytesOut)
 		if n > most {
@@ -70,7 +70,7 @@ func TestAPDUBudget(t *testing.T) {
 	})
 	released := func() { // the transaction lingers for 1.5 s, then the card is reset
 		t.Helper()
-		for resets, n := d.card.Stats().Resets, 0; d.card.Stats().Resets == resets; n++ {
+		for resets, n := d.Card.Stats().Resets, 0; d.Card.Stats().Resets == resets; n++ {
 			if n == 100 {
 				t.Fatal("the card is not let go")
 			}

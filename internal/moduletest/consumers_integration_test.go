@@ -64,7 +64,7 @@ func (d *desk) with(t testing.TB) *desk {
 // write keeps bytes in a file of the desk.
 func (d *desk) write(name string, content []byte) string {
 	d.t.Helper()
-	path := filepath.Join(d.folder, name)
+	path := filepath.Join(d.Folder, name)
 	must(d.t, os.WriteFile(path, content, 0o600))
 	return path
 }
@@ -72,7 +72,7 @@ func (d *desk) write(name string, content []byte) string {
 // publicKey is a file with the holder's public key, from the emulated card itself.
 func (d *desk) publicKey() string {
 	d.t.Helper()
-	der, err := x509.MarshalPKIXPublicKey(d.card.Certificate().PublicKey)
+	der, err := x509.MarshalPKIXPublicKey(d.Card.Certificate().PublicKey)
 	must(d.t, err)
 	return d.write("public.pem", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
@@ -94,7 +94,7 @@ func TestPKCS11Tool(t *testing.T) { // T1, T2, T3
 	})
 	c.step("slots", func(t *testing.T) {
 		tool(d.with(t), []string{
-			"Slot 0", "CIE - ultime 4 cifre del PIN", "IPZS", "CIE 3.0", d.card.PAN(), "login required, token initialized, PIN initialized",
+			"Slot 0", "CIE - ultime 4 cifre del PIN", "IPZS", "CIE 3.0", d.Card.PAN(), "login required, token initialized, PIN initialized",
 			"pin min/max        : 4/8", "Slot 1", "(empty)",
 		}, "-L")
 	})
@@ -119,13 +119,13 @@ func TestPKCS11Tool(t *testing.T) { // T1, T2, T3
 	public, message := d.publicKey(), d.write("message", []byte("a message to be signed"))
 	for mechanism, digest := range opensslDigests {
 		c.step("sign "+mechanism, func(t *testing.T) {
-			d, signature := d.with(t), filepath.Join(d.folder, "signature")
+			d, signature := d.with(t), filepath.Join(d.Folder, "signature")
 			tool(d, nil, "--login", "--pin", "5678", "--sign", "-m", mechanism, "-i", message, "-o", signature)
 			d.must([]string{"Verified OK"}, "openssl", "dgst", digest, "-verify", public, "-signature", signature, message)
 		})
 	}
 	c.step("sign RSA-PKCS", func(t *testing.T) {
-		d, signature := d.with(t), filepath.Join(d.folder, "signature")
+		d, signature := d.with(t), filepath.Join(d.Folder, "signature")
 		sum := sha256.Sum256([]byte("a message to be signed"))
 		info := append([]byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}, sum[:]...)
 		tool(d, nil, "--login", "--pin", "5678", "--sign", "-m", "RSA-PKCS", "-i", d.write("digest-info", info), "-o", signature)
@@ -160,7 +160,7 @@ func TestPKCS11Tool(t *testing.T) { // T1, T2, T3
 // Enter while the card is moved.
 func (d *desk) hotplug() {
 	d.t.Helper()
-	tool := exec.CommandContext(d.ctx, "pkcs11-tool", "--module", d.module, "--test-hotplug")
+	tool := exec.CommandContext(d.Ctx, "pkcs11-tool", "--module", d.module, "--test-hotplug")
 	in, err := tool.StdinPipe()
 	must(d.t, err)
 	var out strings.Builder
@@ -168,10 +168,10 @@ func (d *desk) hotplug() {
 	must(d.t, tool.Start())
 	time.Sleep(time.Second)
 	for range 2 {
-		d.card.Remove()
+		d.Card.Remove()
 		time.Sleep(1500 * time.Millisecond)
 		_, _ = fmt.Fprintln(in)
-		d.card.Insert()
+		d.Card.Insert()
 		time.Sleep(1500 * time.Millisecond)
 		_, _ = fmt.Fprintln(in)
 	}
@@ -187,7 +187,7 @@ func (d *desk) hotplug() {
 	if err != nil || strings.Contains(out.String(), "error") {
 		d.t.Errorf("%v\n%s", err, out.String())
 	}
-	d.awaitCard()
+	d.Await(d.t, true)
 }
 
 func TestP11Kit(t *testing.T) { // T13
@@ -195,31 +195,31 @@ func TestP11Kit(t *testing.T) { // T13
 	d := newDesk(t, true)
 	c := newConsumer(t, "p11-kit and GnuTLS")
 	// p11-kit knows no other module here. For root it reads no folder of the user's.
-	folder := filepath.Join(d.folder, "modules")
+	folder := filepath.Join(d.Folder, "modules")
 	must(t, os.Mkdir(folder, 0o755))
 	must(t, os.WriteFile(filepath.Join(folder, "cie.module"), fmt.Appendf(nil, "module: %s\ncritical: no\ntrust-policy: no\n", d.module), 0o600))
 	must(t, unix.Mount(folder, "/usr/share/p11-kit/modules", "", unix.MS_BIND, ""))
 	t.Cleanup(func() { must(t, unix.Unmount("/usr/share/p11-kit/modules", unix.MNT_DETACH)) })
 	t.Setenv("GNUTLS_PIN", "5678")
 	c.step("list-modules", func(t *testing.T) {
-		out := d.with(t).must([]string{"cie:", "token: CIE - ultime 4 cifre del PIN", "serial-number: " + d.card.PAN()}, "p11-kit", "list-modules")
-		if n := strings.Count(out, "serial-number: "+d.card.PAN()); n != 1 {
+		out := d.with(t).must([]string{"cie:", "token: CIE - ultime 4 cifre del PIN", "serial-number: " + d.Card.PAN()}, "p11-kit", "list-modules")
+		if n := strings.Count(out, "serial-number: "+d.Card.PAN()); n != 1 {
 			t.Errorf("the token is listed %d times", n)
 		}
 	})
 	c.step("p11tool tokens", func(t *testing.T) {
-		d.with(t).must([]string{"serial=" + d.card.PAN()}, "p11tool", "--list-tokens")
+		d.with(t).must([]string{"serial=" + d.Card.PAN()}, "p11tool", "--list-tokens")
 	})
 	c.step("p11tool objects", func(t *testing.T) {
-		d.with(t).must([]string{"type=private", "type=cert"}, "p11tool", "--login", "--list-all", "pkcs11:serial="+d.card.PAN())
+		d.with(t).must([]string{"type=private", "type=cert"}, "p11tool", "--login", "--list-all", "pkcs11:serial="+d.Card.PAN())
 	})
 	c.step("p11tool test-sign", func(t *testing.T) {
-		d.with(t).must([]string{"ok"}, "p11tool", "--login", "--test-sign", "pkcs11:serial="+d.card.PAN()+";object=CIE%20"+d.card.Holder().Document+";type=private")
+		d.with(t).must([]string{"ok"}, "p11tool", "--login", "--test-sign", "pkcs11:serial="+d.Card.PAN()+";object=CIE%20"+d.Card.Holder().Document+";type=private")
 	})
 	c.step("remoting", func(t *testing.T) {
 		d := d.with(t)
 		must(t, os.WriteFile(filepath.Join(folder, "cie.module"), fmt.Appendf(nil, "remote: |p11-kit remote %s\n", d.module), 0o600))
-		d.must([]string{"type=private"}, "p11tool", "--login", "--list-all", "pkcs11:serial="+d.card.PAN())
+		d.must([]string{"type=private"}, "p11tool", "--login", "--list-all", "pkcs11:serial="+d.Card.PAN())
 	})
 	d.unharmed()
 }
@@ -228,8 +228,8 @@ func TestNSS(t *testing.T) { // T6
 	rig.Need(t, "modutil", "certutil", "tstclnt")
 	d := newDesk(t, true)
 	c := newConsumer(t, "NSS")
-	database := "sql:" + d.folder + "/nss"
-	must(t, os.Mkdir(filepath.Join(d.folder, "nss"), 0o700))
+	database := "sql:" + d.Folder + "/nss"
+	must(t, os.Mkdir(filepath.Join(d.Folder, "nss"), 0o700))
 	pin := d.write("pin", []byte("CIE - ultime 4 cifre del PIN:5678\n"))
 	c.step("certutil -N", func(t *testing.T) {
 		d.with(t).must(nil, "certutil", "-N", "-d", database, "--empty-password")
@@ -252,8 +252,8 @@ func TestNSS(t *testing.T) { // T6
 		u, err := url.Parse(s.Required)
 		must(t, err)
 		request := d.write("request", fmt.Appendf(nil, "GET /entra HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", u.Host))
-		d.must([]string{d.card.Holder().TaxCode}, "tstclnt", "-4", "-h", "localhost", "-p", u.Port(), "-d", database, "-W", pin, "-o",
-			"-V", "tls1.2:tls1.2", "-n", "CIE - ultime 4 cifre del PIN:CIE "+d.card.Holder().Document, "-A", request)
+		d.must([]string{d.Card.Holder().TaxCode}, "tstclnt", "-4", "-h", "localhost", "-p", u.Port(), "-d", database, "-W", pin, "-o",
+			"-V", "tls1.2:tls1.2", "-n", "CIE - ultime 4 cifre del PIN:CIE "+d.Card.Holder().Document, "-A", request)
 		s.sawLogin(d)
 	})
 	c.step("certutil -K", func(t *testing.T) {
@@ -270,8 +270,8 @@ func TestOpenSSLEngine(t *testing.T) { // T8
 	}
 	c := newConsumer(t, "openssl engine")
 	t.Setenv("PKCS11_MODULE_PATH", d.module)
-	public, message, signature := d.publicKey(), d.write("message", []byte("a message")), filepath.Join(d.folder, "signature")
-	uri := "pkcs11:serial=" + d.card.PAN() + ";type=private;pin-value=5678"
+	public, message, signature := d.publicKey(), d.write("message", []byte("a message")), filepath.Join(d.Folder, "signature")
+	uri := "pkcs11:serial=" + d.Card.PAN() + ";type=private;pin-value=5678"
 	c.step("dgst -sign", func(t *testing.T) {
 		d := d.with(t)
 		d.must(nil, "openssl", "dgst", "-engine", "pkcs11", "-keyform", "engine", "-sha256", "-sign", uri, "-out", signature, message)
@@ -308,8 +308,8 @@ module = %s
 pkcs11-module-path = %s
 activate = 1
 `, provider[0], d.module)))
-	public, message, signature := d.publicKey(), d.write("message", []byte("a message")), filepath.Join(d.folder, "signature")
-	uri := "pkcs11:serial=" + d.card.PAN() + ";type=private;pin-value=5678"
+	public, message, signature := d.publicKey(), d.write("message", []byte("a message")), filepath.Join(d.Folder, "signature")
+	uri := "pkcs11:serial=" + d.Card.PAN() + ";type=private;pin-value=5678"
 	c.step("pkeyutl -sign", func(t *testing.T) {
 		d := d.with(t)
 		d.must(nil, "openssl", "pkeyutl", "-sign", "-rawin", "-digest", "sha256", "-inkey", uri, "-in", message, "-out", signature)
@@ -332,7 +332,7 @@ func TestOpenSSH(t *testing.T) { // T8
 	c.step("ssh-add and a signature", func(t *testing.T) {
 		d := d.with(t)
 		key := d.write("key.pub", []byte(strings.SplitN(public, "\n", 2)[0]+"\n"))
-		ask := filepath.Join(d.folder, "ask")
+		ask := filepath.Join(d.Folder, "ask")
 		must(t, os.WriteFile(ask, []byte("#!/bin/sh\necho 5678\n"), 0o700))
 		t.Setenv("SSH_ASKPASS", ask)
 		t.Setenv("SSH_ASKPASS_REQUIRE", "force")
@@ -375,7 +375,7 @@ func TestGoPKCS11(t *testing.T) { // as crypto11 does: a session for reading and
 		certificate := find(t, class(pkcs11.CKO_CERTIFICATE), a[0])
 		v, err := p.GetAttributeValue(s, certificate, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_VALUE, nil)})
 		must(t, err)
-		if string(v[0].Value) != string(d.card.Certificate().Raw) {
+		if string(v[0].Value) != string(d.Card.Certificate().Raw) {
 			t.Error("another certificate")
 		}
 	})
@@ -389,7 +389,7 @@ func TestGoPKCS11(t *testing.T) { // as crypto11 does: a session for reading and
 			must(t, err)
 			h := hash.New()
 			_, _ = h.Write([]byte("message"))
-			must(t, rsa.VerifyPKCS1v15(d.card.Certificate().PublicKey.(*rsa.PublicKey), hash, h.Sum(nil), signature))
+			must(t, rsa.VerifyPKCS1v15(d.Card.Certificate().PublicKey.(*rsa.PublicKey), hash, h.Sum(nil), signature))
 		})
 	}
 	c.step("a killed helper", func(t *testing.T) { // sessions are gone, the program lives

@@ -15,6 +15,7 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"github.com/softwarecie/cie/applet/emulator"
+	"github.com/softwarecie/cie/internal/cardrig"
 	"github.com/softwarecie/cie/internal/rig"
 )
 
@@ -36,7 +37,7 @@ func symbols(t *testing.T, module string, options ...string) []string {
 }
 
 func TestSymbols(t *testing.T) { // T15
-	module := absolute(t, "libcie-pkcs11.so")
+	module := cardrig.Built(t, "libcie-pkcs11.so")
 	exported := symbols(t, module, "--defined-only")
 	for _, name := range exported {
 		if !strings.HasPrefix(name, "C_") {
@@ -64,7 +65,7 @@ func TestHelperMustBeOurs(t *testing.T) {
 	must(t, os.Mkdir(folder, 0o700))
 	module, helper := filepath.Join(folder, "libcie-pkcs11.so"), filepath.Join(folder, "cie-pkcs11-helper")
 	for name, path := range map[string]string{"libcie-pkcs11.so": module, "cie-pkcs11-helper": helper} {
-		must(t, exec.Command("cp", absolute(t, name), path).Run())
+		must(t, exec.Command("cp", cardrig.Built(t, name), path).Run())
 	}
 	starts := func() error {
 		p := pkcs11.New(module)
@@ -128,7 +129,7 @@ func TestUnderSanitizers(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			must(t, os.Chmod(folder, 0o700)) //nolint:gosec // a folder
-			must(t, exec.Command("cp", absolute(t, "cie-pkcs11-helper"), folder).Run())
+			must(t, exec.Command("cp", cardrig.Built(t, "cie-pkcs11-helper"), folder).Run())
 			compile(t, program, flags+" testdata/host.c -ldl")
 			if sanitizer != "thread" {
 				compare(t, d.must(nil, program, d.module, "table"))
@@ -145,7 +146,7 @@ func TestOddPrograms(t *testing.T) { // F45, F48
 	for kind, name := range []string{"plain", "ignores signals", "blocks signals", "no standard files", "few files", "small stack", "catches faults"} {
 		t.Run(name, func(t *testing.T) { d.with(t).inHost("odd", strconv.Itoa(kind)) })
 	}
-	nested := filepath.Join(d.folder, strings.Repeat("deep/", 20))
+	nested := filepath.Join(d.Folder, strings.Repeat("deep/", 20))
 	must(t, os.MkdirAll(nested, 0o700))
 	for _, home := range []string{"", "relative/path", nested, "/proc/none", "/" + strings.Repeat("x", 4000)} {
 		t.Run("HOME "+home[:min(len(home), 20)], func(t *testing.T) {
@@ -173,16 +174,16 @@ func TestLooksWhileACardWorks(t *testing.T) {
 	must(t, p.Initialize())
 	s, err := p.OpenSession(0, pkcs11.CKF_SERIAL_SESSION)
 	must(t, err)
-	d.card.Fail(5, emulator.Fault{Kind: "stall"})
+	d.Card.Fail(5, emulator.Fault{Kind: "stall"})
 	ended := make(chan error, 1)
 	go func() { ended <- p.Login(s, pkcs11.CKU_USER, "5678") }()
-	for n := 0; d.card.Stats().Faults == 0; n++ {
+	for n := 0; d.Card.Stats().Faults == 0; n++ {
 		if n == 1000 {
 			t.Fatal("the card was not asked")
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	before := d.card.Stats().APDUs
+	before := d.Card.Stats().APDUs
 	var slowest time.Duration
 	for range 100 {
 		for _, look := range []func() error{
@@ -196,7 +197,7 @@ func TestLooksWhileACardWorks(t *testing.T) {
 			slowest = max(slowest, time.Since(begun))
 		}
 	}
-	if n := d.card.Stats().APDUs - before; n > 0 {
+	if n := d.Card.Stats().APDUs - before; n > 0 {
 		t.Errorf("%d APDUs for looking", n)
 	}
 	if slowest > 2*time.Second { // the goal is 50 ms, on a computer that does nothing else
@@ -211,6 +212,6 @@ func TestLooksWhileACardWorks(t *testing.T) {
 	if err := <-ended; err == nil || err.Error() != pkcs11.Error(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED).Error() {
 		t.Errorf("login: %v", err)
 	}
-	d.card.ClearFaults()
+	d.Card.ClearFaults()
 	d.unharmed()
 }

@@ -38,9 +38,9 @@ func TestStorm(t *testing.T) { // F39, C1
 			case <-stop:
 				return
 			case <-time.After(400 * time.Millisecond):
-				d.card.Remove()
+				d.Card.Remove()
 				time.Sleep(1200 * time.Millisecond)
-				d.card.Insert()
+				d.Card.Insert()
 			}
 		}
 	}()
@@ -103,9 +103,9 @@ func TestProcessesOnOneCard(t *testing.T) { // C5
 
 func TestFigures(t *testing.T) {
 	d := newDesk(t, true)
-	before := d.card.Stats().APDUs
+	before := d.Card.Stats().APDUs
 	out := d.inHost("figures")
-	if n := d.card.Stats().APDUs - before; n > 4 {
+	if n := d.Card.Stats().APDUs - before; n > 4 {
 		t.Errorf("%d APDUs for listing, at most 4", n)
 	}
 	limits := map[string]float64{"rss_mb": 0.6, "threads": 0, "handlers": 0}

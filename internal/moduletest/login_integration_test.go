@@ -26,10 +26,10 @@ type site struct {
 
 func (d *desk) site() site {
 	d.t.Helper()
-	roots, err := trust.Load([]string{filepath.Join(d.folder, "trust")})
+	roots, err := trust.Load([]string{filepath.Join(d.Folder, "trust")})
 	must(d.t, err)
 	s := site{attempts: make(chan demosite.Attempt, 100)}
-	s.Site, err = demosite.Start(d.ctx, demosite.Options{Roots: roots, Folder: d.folder, Attempt: func(a demosite.Attempt) { s.attempts <- a }})
+	s.Site, err = demosite.Start(d.Ctx, demosite.Options{Roots: roots, Folder: d.Folder, Attempt: func(a demosite.Attempt) { s.attempts <- a }})
 	must(d.t, err)
 	d.t.Cleanup(func() { _ = s.Close() })
 	return s
@@ -41,7 +41,7 @@ func (s site) sawLogin(d *desk) {
 	for {
 		select {
 		case a := <-s.attempts:
-			if a.Outcome == demosite.OK && a.Version == "TLS 1.2" && a.Holder.TaxCode == d.card.Holder().TaxCode && strings.HasPrefix(a.Signature, "PKCS1") {
+			if a.Outcome == demosite.OK && a.Version == "TLS 1.2" && a.Holder.TaxCode == d.Card.Holder().TaxCode && strings.HasPrefix(a.Signature, "PKCS1") {
 				return
 			}
 			d.t.Logf("attempt %+v", a)
@@ -55,7 +55,7 @@ func (s site) sawLogin(d *desk) {
 // certificate is a file with the holder's certificate.
 func (d *desk) certificate() string {
 	d.t.Helper()
-	return d.write("certificate.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: d.card.Certificate().Raw}))
+	return d.write("certificate.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: d.Card.Certificate().Raw}))
 }
 
 func TestCurl(t *testing.T) { // profile 13.4
@@ -77,8 +77,8 @@ ClientSignatureAlgorithms = RSA+SHA256:RSA+SHA384:RSA+SHA512
 `)))
 	c.step("login", func(t *testing.T) {
 		d := d.with(t)
-		d.must([]string{d.card.Holder().TaxCode}, "curl", "-sS", "--cacert", s.CA, "--engine", "pkcs11", "--key-type", "ENG",
-			"--key", "pkcs11:serial="+d.card.PAN()+";type=private;pin-value=5678", "--cert", d.certificate(), "--tls-max", "1.2", s.Required)
+		d.must([]string{d.Card.Holder().TaxCode}, "curl", "-sS", "--cacert", s.CA, "--engine", "pkcs11", "--key-type", "ENG",
+			"--key", "pkcs11:serial="+d.Card.PAN()+";type=private;pin-value=5678", "--cert", d.certificate(), "--tls-max", "1.2", s.Required)
 		s.sawLogin(d)
 	})
 	d.unharmed()
@@ -94,10 +94,10 @@ func TestGnuTLSLogin(t *testing.T) {
 		d := d.with(t)
 		u, err := url.Parse(s.Required)
 		must(t, err)
-		token := "pkcs11:serial=" + d.card.PAN() + ";object=CIE%20" + d.card.Holder().Document
+		token := "pkcs11:serial=" + d.Card.PAN() + ";object=CIE%20" + d.Card.Holder().Document
 		script := `printf 'GET /entra HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$1" | gnutls-cli --provider="$2" --x509cafile="$3" \
 			--x509keyfile="$4;type=private" --x509certfile="$4;type=cert" --priority=NORMAL:-VERS-TLS1.3 -p "$5" localhost`
-		d.must([]string{d.card.Holder().TaxCode}, "sh", "-c", script, "sh", u.Host, d.module, s.CA, token, u.Port())
+		d.must([]string{d.Card.Holder().TaxCode}, "sh", "-c", script, "sh", u.Host, d.module, s.CA, token, u.Port())
 		s.sawLogin(d)
 	})
 	d.unharmed()
@@ -123,7 +123,7 @@ func TestOpenVPN(t *testing.T) {
 	d := newDesk(t, true)
 	c := newConsumer(t, "OpenVPN")
 	c.step("show-pkcs11-ids", func(t *testing.T) {
-		d.with(t).must([]string{"Serialized id:", d.card.PAN()}, "openvpn", "--show-pkcs11-ids", d.module)
+		d.with(t).must([]string{"Serialized id:", d.Card.PAN()}, "openvpn", "--show-pkcs11-ids", d.module)
 	})
 	d.unharmed()
 }
@@ -136,7 +136,7 @@ func TestSSHLogin(t *testing.T) {
 	d := newDesk(t, true)
 	c := newConsumer(t, "ssh")
 	must(t, os.MkdirAll("/run/sshd", 0o755)) //nolint:gosec // as the package makes it
-	key := filepath.Join(d.folder, "host_key")
+	key := filepath.Join(d.Folder, "host_key")
 	d.must(nil, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
 	public, _ := d.run("ssh-keygen", "-D", d.module)
 	authorized := d.write("authorized_keys", []byte(strings.SplitN(public, "\n", 2)[0]+"\n"))
@@ -144,10 +144,10 @@ func TestSSHLogin(t *testing.T) {
 		"Port 2222\nListenAddress 127.0.0.1\nHostKey %s\nAuthorizedKeysFile %s\nPermitRootLogin yes\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPidFile none\n", key, authorized))
 	path, err := exec.LookPath("sshd")
 	must(t, err)
-	server := exec.CommandContext(d.ctx, path, "-D", "-e", "-f", configuration)
+	server := exec.CommandContext(d.Ctx, path, "-D", "-e", "-f", configuration)
 	must(t, server.Start())
 	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
-	ask := filepath.Join(d.folder, "ask")
+	ask := filepath.Join(d.Folder, "ask")
 	must(t, os.WriteFile(ask, []byte("#!/bin/sh\necho 5678\n"), 0o700)) //nolint:gosec // a program
 	t.Setenv("SSH_ASKPASS", ask)
 	t.Setenv("SSH_ASKPASS_REQUIRE", "force")

@@ -27,7 +27,7 @@ func TestPINInMemory(t *testing.T) {
 			n, err := rand.Int(rand.Reader, big.NewInt(90000000))
 			must(t, err)
 			pin := fmt.Appendf(nil, "%d", 10000000+n.Int64())
-			must(t, d.card.Set(fmt.Appendf(nil, `{"pin":%q}`, pin)))
+			must(t, d.Card.Set(fmt.Appendf(nil, `{"pin":%q}`, pin)))
 			d.scanned(pin)
 		})
 	}
@@ -35,7 +35,7 @@ func TestPINInMemory(t *testing.T) {
 
 func (d *desk) scanned(pin []byte) {
 	t := d.t
-	program := exec.CommandContext(d.ctx, host(t), d.module, "hold")
+	program := exec.CommandContext(d.Ctx, host(t), d.module, "hold")
 	in, err := program.StdinPipe()
 	must(t, err)
 	out, err := program.StdoutPipe()

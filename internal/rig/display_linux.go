@@ -2,6 +2,8 @@ package rig
 
 import (
 	"bufio"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,7 +65,11 @@ func (d *Display) Do(args ...string) {
 func (d *Display) xdotool(args ...string) (string, error) {
 	c := exec.Command("xdotool", args...)
 	c.Env = append(os.Environ(), "DISPLAY="+d.Name)
-	out, err := c.CombinedOutput()
+	out, err := c.Output()
+	var failed *exec.ExitError
+	if errors.As(err, &failed) {
+		err = fmt.Errorf("%w: %s", err, failed.Stderr)
+	}
 	return string(out), err
 }
 
@@ -95,15 +101,25 @@ func (d *Display) Wait(title string) time.Duration {
 
 // There says whether there is such a window within a time.
 func (d *Display) There(title string, patience time.Duration) bool {
+	return d.Window(title, patience) != ""
+}
+
+// Window is the number of a visible window whose title begins with a text, "" if
+// none is there in time.
+func (d *Display) Window(title string, patience time.Duration) string {
 	for begun := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		if out, _ := d.xdotool("search", "--onlyvisible", "--name", "^"+regexp.QuoteMeta(title)); strings.TrimSpace(out) != "" {
-			return true
+		out, _ := d.xdotool("search", "--onlyvisible", "--name", "^"+regexp.QuoteMeta(title))
+		if all := strings.Fields(out); len(all) > 0 {
+			return all[0]
 		}
 		if time.Since(begun) > patience {
-			return false
+			return ""
 		}
 	}
 }
+
+// Activate brings a window to the front, where it is as a rule.
+func (d *Display) Activate(window string) { _, _ = d.xdotool("windowactivate", "--sync", window) }
 
 // Shoot keeps a picture of the display.
 func (d *Display) Shoot(file string) {
