@@ -403,8 +403,7 @@ func TestNoPINInMemory(t *testing.T) {
 	}
 }
 
-// The window goes on answering while the card does not, and while the service is
-// frozen.
+// The window goes on answering while the card does not.
 func TestWindowNeverFreezes(t *testing.T) {
 	d := sit(t, i18n.English, "light")
 	d.cards[0].Insert()

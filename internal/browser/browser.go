@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+
+	"github.com/softwarecie/cie/internal/situation"
 )
 
 // ModuleName is how our module is called in the lists of programs. An entry with
@@ -117,13 +119,7 @@ func (m Machine) system(path string) string { return filepath.Join(m.Root, filep
 func (m Machine) home(path string) string { return filepath.Join(m.Home, filepath.FromSlash(path)) }
 
 // ErrNoModule means that the module is not installed.
-var ErrNoModule error = &condition{"no-module", "PKCS#11 module not found"}
-
-// A condition is an error that has sentences for people, by key.
-type condition struct{ key, text string }
-
-func (c *condition) Error() string      { return c.text }
-func (c *condition) MessageKey() string { return c.key }
+var ErrNoModule = situation.New("no-module", "PKCS#11 module not found")
 
 // FindModule is the module's path: beside the program, else in the folders of
 // libraries.

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/softwarecie/cie/internal/situation"
+	"github.com/softwarecie/cie/internal/wholefile"
 )
 
 // A Change is one file before and after. It is shown before it is made, and kept
@@ -24,9 +27,9 @@ type Change struct {
 var (
 	// ErrChanged means that somebody else has changed a file since: undo would lose
 	// that.
-	ErrChanged error = &condition{"browser-changed", "file changed since"}
+	ErrChanged = situation.New("browser-changed", "file changed since")
 	// ErrNothing means that there is nothing to undo.
-	ErrNothing error = &condition{"nothing-to-undo", "nothing to undo"}
+	ErrNothing = situation.New("nothing-to-undo", "nothing to undo")
 )
 
 // PlanAdd says what registering the module in some places would change. What is
@@ -158,19 +161,7 @@ func replace(file, content string, mode os.FileMode) error {
 	if real, err := filepath.EvalSymlinks(file); err == nil {
 		file = real
 	}
-	f, err := os.CreateTemp(filepath.Dir(file), ".cie-")
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(content)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	return wholefile.Replace(file, []byte(content), mode)
 }
 
 // maxUndo is how many steps back are kept.

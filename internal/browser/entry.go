@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/softwarecie/cie/internal/situation"
 )
 
 // ErrContent means that a file is not of the form it should have: it is left as it
 // is.
-var ErrContent error = &condition{"browser-file", "file not understood"}
+var ErrContent = situation.New("browser-file", "file not understood")
 
 // entries are the modules that a file names: ours, others for the same card, and
 // whether p11-kit's proxy is among them.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/softwarecie/cie/internal/wholefile"
 )
 
 // maxFile bounds a file that is read, in bytes.
@@ -324,13 +326,6 @@ func shellWord(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`
 
 // read reads a text file that is not too large.
 func read(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return "", fmt.Errorf("%s: not a file of settings", path)
-	}
-	content, err := os.ReadFile(path)
+	content, err := wholefile.Read(path, maxFile)
 	return string(content), err
 }

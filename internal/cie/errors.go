@@ -6,76 +6,68 @@ import (
 
 	"github.com/softwarecie/cie/applet"
 	"github.com/softwarecie/cie/applet/apdu"
+	"github.com/softwarecie/cie/internal/situation"
 	"github.com/softwarecie/cie/pcsc"
 )
 
-// A condition is an error that says itself how it is told to a person: by the key
-// of its message.
-type condition struct{ key, text string }
-
-func (c *condition) Error() string { return c.text }
-
-// MessageKey is the key of the message for a person.
-func (c *condition) MessageKey() string { return c.key }
-
 var (
 	// ErrLastTry means that one PIN try is left and nobody agreed to spend it.
-	ErrLastTry error = &condition{"pin-last-try", "last PIN try refused"}
+	ErrLastTry = situation.New("pin-last-try", "last PIN try refused")
 
 	// ErrLastPUKTry means that one PUK try is left and nobody agreed to spend it.
-	ErrLastPUKTry error = &condition{"puk-last-try", "last PUK try refused"}
+	ErrLastPUKTry = situation.New("puk-last-try", "last PUK try refused")
 
 	// ErrOtherCard means that another card lies there than the one meant.
-	ErrOtherCard error = &condition{"other-card", "another card than the one meant"}
+	ErrOtherCard = situation.New("other-card", "another card than the one meant")
 
 	// ErrNotGenuine means that the card contradicts what the state signed. No
 	// code was sent to it.
-	ErrNotGenuine error = &condition{"not-genuine", "card not genuine"}
+	ErrNotGenuine = situation.New("not-genuine", "card not genuine")
 
 	// ErrUnknownIssuer means that nothing is wrong with the card but that its
 	// issuer is not known here, and nobody agreed to trust it.
-	ErrUnknownIssuer error = &condition{"issuer-unknown", "issuer of the card not known"}
+	ErrUnknownIssuer = situation.New("issuer-unknown", "issuer of the card not known")
 
 	// ErrNeedsAllDigits means that four digits are not enough: the card is not
 	// paired here.
-	ErrNeedsAllDigits error = &condition{"not-paired", "all eight digits of the PIN are needed"}
+	ErrNeedsAllDigits = situation.New("not-paired", "all eight digits of the PIN are needed")
 
 	// ErrNoHalf means that four digits are not enough: the card is paired, but no
 	// half of its PIN is kept here.
-	ErrNoHalf error = &condition{"half-none", "all eight digits of the PIN are needed: no half is kept"}
+	ErrNoHalf = situation.New("half-none", "all eight digits of the PIN are needed: no half is kept")
 
 	// ErrStaleHalf means that four digits are not enough any more: the PIN was
 	// changed elsewhere.
-	ErrStaleHalf error = &condition{"half-stale", "the stored half of the PIN is out of date"}
+	ErrStaleHalf = situation.New("half-stale", "the stored half of the PIN is out of date")
 
 	// ErrCodeLength reports a PIN of neither four nor eight digits, or a PIN of
 	// four where eight are needed.
-	ErrCodeLength error = &condition{"code-length", "wrong number of digits"}
+	ErrCodeLength = situation.New("code-length", "wrong number of digits")
 
 	// ErrPUKLength reports a PUK that has not eight digits.
-	ErrPUKLength error = &condition{"puk-length", "wrong number of digits in the PUK"}
+	ErrPUKLength = situation.New("puk-length", "wrong number of digits in the PUK")
 
 	// ErrNewPINLength reports a new PIN that has not eight digits.
-	ErrNewPINLength error = &condition{"new-pin-length", "wrong number of digits in the new PIN"}
+	ErrNewPINLength = situation.New("new-pin-length", "wrong number of digits in the new PIN")
 
 	// ErrCodeDigits reports a code with other characters than digits.
-	ErrCodeDigits error = &condition{"code-digits", "not only digits"}
+	ErrCodeDigits = situation.New("code-digits", "not only digits")
 
 	// ErrNewPINRepeat means that the new PIN was typed differently the second time.
-	ErrNewPINRepeat error = &condition{"new-pin-repeat", "the new PIN was typed differently"}
+	ErrNewPINRepeat = situation.New("new-pin-repeat", "the new PIN was typed differently")
 
 	// ErrSeveralCards means that more than one CIE is there, and none was chosen.
-	ErrSeveralCards error = &condition{"several-cards", "more than one CIE: choose a reader"}
+	ErrSeveralCards = situation.New("several-cards", "more than one CIE: choose a reader")
 
 	// ErrNoReader means that no reader is connected.
-	ErrNoReader error = &condition{"no-reader", "no reader"}
+	ErrNoReader = situation.New("no-reader", "no reader")
 
 	// ErrForeign means that a card of another kind lies on the reader.
-	ErrForeign error = &condition{"not-cie", "card of another kind"}
+	ErrForeign = situation.New("not-cie", "card of another kind")
 
 	// ErrNotSaved means that everything worked but could not be written down: all
 	// eight digits will be needed.
-	ErrNotSaved error = &condition{"pairing-unsaved", "pairing not saved"}
+	ErrNotSaved = situation.New("pairing-unsaved", "pairing not saved")
 
 	// ErrPadding reports a kind of signature that the card cannot make.
 	ErrPadding = errors.New("the card signs with PKCS #1 v1.5 only")

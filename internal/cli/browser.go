@@ -183,10 +183,16 @@ func (a *App) offerBrowsers() error {
 	if err != nil || len(changes) == 0 {
 		return err
 	}
+	return a.applyAgreed(m, changes)
+}
+
+// applyAgreed shows changes and makes them, if a person agrees or there is none to
+// ask.
+func (a *App) applyAgreed(m browser.Machine, changes []browser.Change) error {
 	a.showChanges(changes)
-	if !a.confirm(a.t("prompt.browsers", "word", a.t("word.yes")), a.t("word.yes")) {
+	if a.interactive() && !a.confirm(a.t("prompt.browsers", "word", a.t("word.yes")), a.t("word.yes")) {
 		return nil
 	}
-	_, err = m.Apply(changes)
+	_, err := m.Apply(changes)
 	return err
 }

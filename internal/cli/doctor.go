@@ -47,12 +47,7 @@ func (a *App) doctorCommand() *cobra.Command {
 		if !fix || len(changes) == 0 {
 			return first
 		}
-		a.showChanges(changes)
-		if a.interactive() && !a.confirm(a.t("prompt.browsers", "word", a.t("word.yes")), a.t("word.yes")) {
-			return first
-		}
-		_, err = m.Apply(changes)
-		return errors.Join(err, first)
+		return errors.Join(a.applyAgreed(m, changes), first)
 	})
 	c.Flags().BoolVar(&fix, "fix", false, a.t("cli.flag.fix"))
 	return c

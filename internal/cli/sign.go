@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,6 +17,7 @@ import (
 	"github.com/softwarecie/cie/internal/pairing"
 	"github.com/softwarecie/cie/internal/secret"
 	"github.com/softwarecie/cie/internal/trust"
+	"github.com/softwarecie/cie/internal/wholefile"
 )
 
 func (a *App) certCommand() *cobra.Command {
@@ -94,17 +94,8 @@ func (a *App) write(path string, content []byte) error {
 		_, err := a.Out.Write(content)
 		return err
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".cie-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(temporary.Name()) }()
-	_, err = temporary.Write(content)
-	if err := errors.Join(err, temporary.Close()); err != nil {
-		return err
-	}
 	a.result.Output = path
-	return os.Rename(temporary.Name(), path)
+	return wholefile.Replace(path, content, 0o600)
 }
 
 // hashes are the digests that a signature can be made over.

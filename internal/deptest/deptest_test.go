@@ -76,13 +76,13 @@ var rules = []rule{
 		why: "what the state signed is judged from bytes alone, wherever they come from",
 	},
 	{
-		folder: "internal/cie", may: []string{"pcsc", "applet", "applet/apdu", "internal/pairing", "internal/secret", "internal/trust"},
+		folder: "internal/cie", may: []string{"pcsc", "applet", "applet/apdu", "internal/pairing", "internal/secret", "internal/situation", "internal/trust"},
 		never:   []string{"applet/emulator", "internal/i18n", "internal/ades/pades", "internal/ades/xades", "gui"},
 		modules: card,
 		why:     "the holder's operations run inside browsers too: no screens, no documents",
 	},
 	{
-		folder: "internal/settings", may: []string{"internal/cie", "internal/pairing", "internal/secret", "internal/trust", "pcsc"}, never: []string{"gui"},
+		folder: "internal/settings", may: []string{"internal/cie", "internal/pairing", "internal/secret", "internal/situation", "internal/trust", "internal/wholefile", "pcsc"}, never: []string{"gui"},
 		modules: settings,
 		why:     "makes the Holder that all programs share",
 	},
@@ -115,19 +115,25 @@ var rules = []rule{
 		folder: "internal/release", why: "judges files of a release by a key, without a card",
 	},
 	{
+		folder: "internal/situation", why: "errors of all packages above the card are made with it",
+	},
+	{
+		folder: "internal/wholefile", why: "files of settings are read and replaced by it",
+	},
+	{
 		folder: "internal/cardrig", why: "holds tests only",
 	},
 	{
 		folder: "internal/memscan", modules: system, why: "for tests, and not part of any program",
 	},
 	{
-		folder: "internal/browser", why: "edits settings of browsers, needs no card",
+		folder: "internal/browser", may: []string{"internal/situation", "internal/wholefile"}, why: "edits settings of browsers, needs no card",
 	},
 	{
 		folder: "internal/logging", why: "everybody writes to it",
 	},
 	{
-		folder: "internal/doctor", may: []string{"internal/cie", "internal/pairing", "internal/browser", "internal/settings", "pcsc"},
+		folder: "internal/doctor", may: []string{"internal/cie", "internal/pairing", "internal/browser", "internal/settings", "internal/situation", "pcsc"},
 		modules: settings,
 		why:     "looks at the parts, changes none",
 	},

@@ -13,28 +13,23 @@ import (
 
 	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/situation"
 	"github.com/softwarecie/cie/pcsc"
 )
 
-// A condition is a finding's cause that has sentences for people, by key.
-type condition struct{ key, text string }
-
-func (c *condition) Error() string      { return c.text }
-func (c *condition) MessageKey() string { return c.key }
-
 var (
 	// ErrKernel means that a module of the kernel for NFC may hold the reader.
-	ErrKernel error = &condition{"kernel-nfc", "kernel NFC module loaded"}
+	ErrKernel = situation.New("kernel-nfc", "kernel NFC module loaded")
 	// ErrContactOnly means that every reader is known to read no contactless card.
-	ErrContactOnly error = &condition{"contact-only", "readers for contact cards only"}
+	ErrContactOnly = situation.New("contact-only", "readers for contact cards only")
 	// ErrUnregistered means that a program of the user does not know the library.
-	ErrUnregistered error = &condition{"not-connected", "library not registered"}
+	ErrUnregistered = situation.New("not-connected", "library not registered")
 	// ErrRival means that a program has another library for the same card too.
-	ErrRival error = &condition{"other-software", "another CIE library registered"}
+	ErrRival = situation.New("other-software", "another CIE library registered")
 	// ErrClock means that the computer's date cannot be right.
-	ErrClock error = &condition{"clock", "clock is wrong"}
+	ErrClock = situation.New("clock", "clock is wrong")
 	// ErrState means that the folder for what is remembered cannot be written.
-	ErrState error = &condition{"state-folder", "state folder not writable"}
+	ErrState = situation.New("state-folder", "state folder not writable")
 )
 
 // A Computer is what is looked at.

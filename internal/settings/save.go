@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/softwarecie/cie/internal/wholefile"
 )
 
 // Save writes what differs between s and the file, and leaves the rest of the
@@ -39,7 +41,7 @@ func save(path string, s Settings) error {
 	if err != nil {
 		return err
 	}
-	content, err := read(path)
+	content, err := wholefile.Read(path, maxFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -50,7 +52,10 @@ func save(path string, s Settings) error {
 	if err := confirm(next, path, s); err != nil {
 		return err
 	}
-	return replace(path, next)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return wholefile.Replace(path, next, 0o600)
 }
 
 // confirm sees that an edited file says what it should: the edit goes by lines,
@@ -163,24 +168,4 @@ func gap(text string) string {
 		return ""
 	}
 	return "\n"
-}
-
-// replace puts a file in the place of another, for this user's eyes.
-func replace(path string, content []byte) error {
-	folder := filepath.Dir(path)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(folder, ".config-*.toml") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }

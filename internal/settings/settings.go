@@ -16,7 +16,9 @@ import (
 
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/pairing"
+	"github.com/softwarecie/cie/internal/situation"
 	"github.com/softwarecie/cie/internal/trust"
+	"github.com/softwarecie/cie/internal/wholefile"
 )
 
 // Settings are the contents of config.toml. The zero value of each is not its
@@ -74,14 +76,7 @@ func (d *Duration) UnmarshalText(text []byte) (err error) {
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // ErrSettings reports settings that cannot be read or saved.
-var ErrSettings error = unusable{}
-
-type unusable struct{}
-
-func (unusable) Error() string { return "settings" }
-
-// MessageKey is the key of the message for a person.
-func (unusable) MessageKey() string { return "settings" }
+var ErrSettings = situation.New("settings", "settings")
 
 // maxFile bounds the size of the settings file, in bytes.
 const maxFile = 1 << 20
@@ -116,7 +111,7 @@ func Path() string {
 // unknown name in it is an error: it is a mistake somebody would look for.
 func Load(path string) (Settings, error) {
 	s := Default()
-	content, err := read(path)
+	content, err := wholefile.Read(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) || path == "" {
 		return s, nil
 	}
@@ -141,17 +136,6 @@ func parse(content []byte) (Settings, error) {
 		return s, fmt.Errorf("unknown setting %s", unknown[0])
 	}
 	return s, s.check()
-}
-
-func read(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("%s: not a settings file", path)
-	}
-	return os.ReadFile(path)
 }
 
 // resolve makes the folders absolute: "~/" is the home folder, others are beside
