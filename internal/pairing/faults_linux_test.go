@@ -147,18 +147,17 @@ func fillUp(t *testing.T, s *Store) (kept []Record) {
 // dying is a file system of a process that ends at its n-th call: nothing is
 // carried out from there on, clearing up neither. A Write is three calls, after
 // which the file is empty, half, and whole.
-type dying struct {
-	osFiles
-	left *int
-}
+type dying struct{ between }
 
 var errDead = errors.New("the process has ended")
 
-func (d dying) call(f func() error) error {
-	if *d.left--; *d.left < 0 {
-		return errDead
-	}
-	return f()
+func newDying(left *int) dying {
+	return dying{between{call: func(f func() error) error {
+		if *left--; *left < 0 {
+			return errDead
+		}
+		return f()
+	}}}
 }
 
 func (d dying) Write(path string, content []byte) error {
@@ -168,18 +167,6 @@ func (d dying) Write(path string, content []byte) error {
 		}
 	}
 	return nil
-}
-
-func (d dying) Rename(from, to string) error {
-	return d.call(func() error { return d.osFiles.Rename(from, to) })
-}
-
-func (d dying) Remove(path string) error {
-	return d.call(func() error { return d.osFiles.Remove(path) })
-}
-
-func (d dying) SyncFolder(path string) error {
-	return d.call(func() error { return d.osFiles.SyncFolder(path) })
 }
 
 func (d dying) MakeFolder(path string) error {
@@ -229,7 +216,7 @@ func TestF65KilledAtEachPoint(t *testing.T) {
 				s := aStore(t)
 				must(t, tt.before(s))
 				left := n
-				err := tt.do(&Store{folder: s.folder, files: dying{left: &left}})
+				err := tt.do(&Store{folder: s.folder, files: newDying(&left)})
 				got := contents(s)
 				if got != old && got != next || err == nil && got != next {
 					t.Errorf("killed at %d (%v): %q, want %q or %q", n, err, got, old, next)
@@ -259,7 +246,7 @@ func TestF65ForgetKilledAtEachPoint(t *testing.T) {
 		must(t, s.Put(aRecord(t, numberA)))
 		must(t, s.BeginChange(aRecord(t, numberB).PAN, Unblock))
 		left := n
-		_ = (&Store{folder: s.folder, files: dying{left: &left}}).Forget()
+		_ = (&Store{folder: s.folder, files: newDying(&left)}).Forget()
 		if got := contents(s); got != contents(aStore(t)) {
 			t.Errorf("killed at %d: %q", n, got)
 		}

@@ -207,48 +207,49 @@ func TestF07Journal(t *testing.T) {
 	}
 }
 
-// failing is a file system whose n-th writing call fails, before or after it was
-// carried out, and every later one too: a full disk, or a process killed there.
-type failing struct {
+// between has every call that changes a file go through a function.
+type between struct {
 	osFiles
-	left *int
-	late bool
+	call func(f func() error) error
+}
+
+func (b between) Write(path string, content []byte) error {
+	return b.call(func() error { return b.osFiles.Write(path, content) })
+}
+
+func (b between) Rename(from, to string) error {
+	return b.call(func() error { return b.osFiles.Rename(from, to) })
+}
+
+func (b between) Remove(path string) error {
+	return b.call(func() error { return b.osFiles.Remove(path) })
+}
+
+func (b between) SyncFolder(path string) error {
+	return b.call(func() error { return b.osFiles.SyncFolder(path) })
 }
 
 var errDisk = &os.PathError{Op: "write", Path: "disk", Err: syscall.ENOSPC}
 
-func (f failing) do(call func() error) error {
-	if *f.left <= 0 {
-		return errDisk
-	}
-	*f.left--
-	if *f.left > 0 || f.late {
-		if err := call(); err != nil {
-			return err
+// failing is a file system whose n-th writing call fails, before or after it was
+// carried out, and every later one too: a full disk, or a process killed there.
+func failing(left *int, late bool) files {
+	return between{call: func(f func() error) error {
+		if *left <= 0 {
+			return errDisk
 		}
-	}
-	if *f.left == 0 {
-		return errDisk
-	}
-	return nil
+		*left--
+		if *left > 0 || late {
+			if err := f(); err != nil {
+				return err
+			}
+		}
+		if *left == 0 {
+			return errDisk
+		}
+		return nil
+	}}
 }
-
-func (f failing) Write(path string, content []byte) error {
-	return f.do(func() error { return f.osFiles.Write(path, content) })
-}
-
-func (f failing) Rename(a, b string) error {
-	return f.do(func() error { return f.osFiles.Rename(a, b) })
-}
-
-func (f failing) Remove(path string) error {
-	return f.do(func() error { return f.osFiles.Remove(path) })
-}
-
-func (f failing) SyncFolder(path string) error {
-	return f.do(func() error { return f.osFiles.SyncFolder(path) })
-}
-func (f failing) MakeFolder(folder string) error { return f.osFiles.MakeFolder(folder) }
 
 func TestF63F65DiskFullOrKilledAtEachCall(t *testing.T) {
 	cells := 0
@@ -259,7 +260,7 @@ func TestF63F65DiskFullOrKilledAtEachCall(t *testing.T) {
 			old.Tries, next.Tries = 1, 2
 			must(t, s.Put(old))
 			left := n
-			broken := &Store{folder: s.folder, files: failing{left: &left, late: late}}
+			broken := &Store{folder: s.folder, files: failing(&left, late)}
 			err := broken.Put(next)
 			got, getErr := s.Get(old.PAN)
 			if getErr != nil || got.Tries != 1 && got.Tries != 2 || err == nil && got.Tries != 2 {
