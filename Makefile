@@ -49,8 +49,9 @@ integration: build ## run the tests that go through pcscd and other programs
 race: ## run the unit tests with the race detector
 	go test -race ./...
 
-figures: build ## measure the PKCS#11 library: time, memory, commands to the card
+figures: build ## measure the library and the window: time, memory, commands to the card
 	go test -tags gles,integration -count=1 -v -run '^(TestFigures|TestAPDUBudget|TestLooksWhileACardWorks)$$' ./internal/moduletest
+	go test -tags gles,integration -count=1 -run "^$$" -bench . -benchtime 3x ./cmd/cie-gui
 
 # For a night: the sizes are in the tests.
 soak: build ## run the storms on the PKCS#11 library and the card's tries for hours

@@ -34,9 +34,10 @@ const (
 // A desk is a person before the window, with two readers and two cards.
 type desk struct {
 	*rig.Display
-	t       *testing.T
+	t       testing.TB
 	texts   *i18n.Catalogue
 	look    string // of the screenshots: language and theme
+	daemon  *rig.PCSCD
 	cards   [2]*emulator.Card
 	home    string
 	program *exec.Cmd
@@ -44,10 +45,10 @@ type desk struct {
 
 // sit starts the window as a person finds it the first time: a service, readers,
 // and no card yet.
-func sit(t *testing.T, l i18n.Language, theme string) *desk {
+func sit(t testing.TB, l i18n.Language, theme string) *desk {
 	t.Helper()
 	d := &desk{t: t, texts: i18n.Load(l), look: string(l) + "-" + theme, home: t.TempDir()}
-	rig.StartPCSCD(t)
+	d.daemon = rig.StartPCSCD(t)
 	for n, port := range []int{rig.FirstPort, rig.SecondPort} {
 		card, err := emulator.New(emulator.Options{Seed: fmt.Sprint("story", n), PIN: firstPIN, PUK: puk})
 		if err != nil {
@@ -403,24 +404,46 @@ func TestNoPINInMemory(t *testing.T) {
 	}
 }
 
-// The window goes on answering while the card does not.
+// The window answers within 200 ms also while the card, or the service behind the
+// readers, does not. A busy computer is slower at everything: three times as long
+// as without trouble is no fault of the window.
 func TestWindowNeverFreezes(t *testing.T) {
 	d := sit(t, i18n.English, "light")
 	d.cards[0].Insert()
 	d.sees("", "win.welcome")
 	d.begins()
-	d.goes("win.verify")
-	d.cards[0].Fail(2, emulator.Fault{Kind: "stall"})
-	d.typed(firstPIN)
-	slowest := time.Duration(0)
-	for range 5 {
-		for key, title := range map[string]string{"ctrl+1": "win.welcome", "ctrl+2": "win.pin"} {
-			d.Keys(key)
-			slowest = max(slowest, d.Wait(d.texts.T(title)))
+	limit := max(200*time.Millisecond, 3*d.slowest())
+	for _, trouble := range []struct {
+		name  string
+		begin func()
+	}{
+		{"a stalled card", func() {
+			d.goes("win.verify")
+			d.cards[0].Fail(2, emulator.Fault{Kind: "stall"})
+			d.typed(firstPIN)
+		}},
+		{"a frozen service", d.daemon.Freeze},
+		{"no service", d.daemon.Kill},
+		{"a service that comes back", d.daemon.Start},
+	} {
+		trouble.begin()
+		got := d.slowest()
+		t.Logf("slowest change of screen with %s: %v, limit %v", trouble.name, got, limit)
+		if got > limit {
+			t.Errorf("%s: %v, more than %v", trouble.name, got, limit)
 		}
 	}
-	t.Logf("slowest change of screen with a stalled card: %v", slowest)
-	if slowest > 2*time.Second { // a call that waited for the card would take 10 s
-		t.Errorf("%v", slowest)
+}
+
+// slowest changes between screens for some seconds, and says how long the slowest
+// change took.
+func (d *desk) slowest() (slowest time.Duration) {
+	for range 10 {
+		for _, to := range []struct{ key, title string }{{"ctrl+2", "win.pin"}, {"ctrl+3", "win.guides"}} {
+			d.Keys(to.key)
+			slowest = max(slowest, d.Wait(d.texts.T(to.title)))
+			time.Sleep(100 * time.Millisecond)
+		}
 	}
+	return slowest
 }

@@ -16,8 +16,9 @@ import (
 // A Display is an X server without hardware, with a window manager, and somebody at
 // its keyboard and mouse.
 type Display struct {
-	t    testing.TB
-	Name string // as in DISPLAY
+	t      testing.TB
+	Name   string // as in DISPLAY
+	Server *os.Process
 }
 
 // StartDisplay starts a display of so many pixels, as in "800x600", that ends with
@@ -34,6 +35,7 @@ func StartDisplay(t testing.TB, size string) *Display {
 	server.ExtraFiles = []*os.File{write}
 	d := &Display{t: t}
 	d.Run(server)
+	d.Server = server.Process
 	_ = write.Close()
 	number, err := bufio.NewReader(read).ReadString('\n')
 	if err != nil {
@@ -57,12 +59,13 @@ func (d *Display) Run(c *exec.Cmd) {
 // Do has xdotool do something.
 func (d *Display) Do(args ...string) {
 	d.t.Helper()
-	if out, err := d.xdotool(args...); err != nil {
+	if out, err := d.Try(args...); err != nil {
 		d.t.Fatalf("xdotool %q: %v\n%s", args, err, out)
 	}
 }
 
-func (d *Display) xdotool(args ...string) (string, error) {
+// Try is Do where it is no fault if that cannot be done.
+func (d *Display) Try(args ...string) (string, error) {
 	c := exec.Command("xdotool", args...)
 	c.Env = append(os.Environ(), "DISPLAY="+d.Name)
 	out, err := c.Output()
@@ -93,7 +96,7 @@ func (d *Display) Wait(title string) time.Duration {
 	if d.There(title, 40*time.Second) {
 		return time.Since(begun)
 	}
-	seen, _ := d.xdotool("getactivewindow", "getwindowname")
+	seen, _ := d.Try("getactivewindow", "getwindowname")
 	d.Shoot(filepath.Join(os.TempDir(), d.t.Name()+"-missing.png"))
 	d.t.Fatalf("no window %q, but %q", title, strings.TrimSpace(seen))
 	return 0
@@ -108,7 +111,7 @@ func (d *Display) There(title string, patience time.Duration) bool {
 // none is there in time.
 func (d *Display) Window(title string, patience time.Duration) string {
 	for begun := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		out, _ := d.xdotool("search", "--onlyvisible", "--name", "^"+regexp.QuoteMeta(title))
+		out, _ := d.Try("search", "--onlyvisible", "--name", "^"+regexp.QuoteMeta(title))
 		if all := strings.Fields(out); len(all) > 0 {
 			return all[0]
 		}
@@ -119,7 +122,7 @@ func (d *Display) Window(title string, patience time.Duration) string {
 }
 
 // Activate brings a window to the front, where it is as a rule.
-func (d *Display) Activate(window string) { _, _ = d.xdotool("windowactivate", "--sync", window) }
+func (d *Display) Activate(window string) { _, _ = d.Try("windowactivate", "--sync", window) }
 
 // Shoot keeps a picture of the display.
 func (d *Display) Shoot(file string) {
