@@ -10,7 +10,8 @@ GOFUMPT       := $(CACHE)/tools/gofumpt-$(GOFUMPT_VERSION)/gofumpt
 
 # One set of flags for build, test and lint: another would compile everything again.
 # gles: the window is drawn through OpenGL ES, whose binding compiles in seconds.
-export GOFLAGS     := -trimpath -buildvcs=false -mod=readonly -tags=gles
+# no_emoji: it shows none, and their font costs 20 MB of memory.
+export GOFLAGS     := -trimpath -buildvcs=false -mod=readonly -tags=gles,no_emoji
 export GOTOOLCHAIN ?= auto
 export PATH        := $(CACHE)/go/bin:$(PATH):/usr/sbin:/sbin
 

@@ -15,7 +15,6 @@ import (
 	"os"
 	"runtime/debug"
 
-	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
 
 	"github.com/softwarecie/cie/gui"
@@ -73,9 +72,12 @@ func run() error {
 			return err
 		}
 	}
+	var pause rest
+	deps.Do = pause.do
 	a := app.NewWithID(id)
 	w := gui.New(a, deps)
-	go only.woken(func() { fyne.Do(w.Show) })
+	go only.woken(func() { pause.do(w.Show) })
+	go pause.take()
 	w.Show()
 	a.Run()
 	return nil
