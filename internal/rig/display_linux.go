@@ -124,10 +124,14 @@ func (d *Display) Window(title string, patience time.Duration) string {
 // Activate brings a window to the front, where it is as a rule.
 func (d *Display) Activate(window string) { _, _ = d.Try("windowactivate", "--sync", window) }
 
-// Shoot keeps a picture of the display.
+// Shoot keeps a picture of the active window, or of the display if there is none.
 func (d *Display) Shoot(file string) {
 	d.t.Helper()
-	c := exec.Command("import", "-window", "root", "-strip", file) //nolint:gosec // of the test
+	window, err := d.Try("getactivewindow")
+	if err != nil {
+		window = "root"
+	}
+	c := exec.Command("import", "-window", strings.TrimSpace(window), "-strip", file) //nolint:gosec // of the test
 	c.Env = append(os.Environ(), "DISPLAY="+d.Name)
 	if out, err := c.CombinedOutput(); err != nil {
 		d.t.Errorf("import: %v\n%s", err, out)
