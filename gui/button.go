@@ -39,6 +39,18 @@ func newButton(w weight, text string, onTapped func()) *button {
 	return b
 }
 
+// newCopy makes a button that puts a text on the clipboard, and says so.
+func newCopy(w *Window, key string, text func() string) *button {
+	b := newButton(quiet, w.t(key), nil)
+	b.icon = iconCopy
+	b.onTapped = func() {
+		w.app.Clipboard().SetContent(text())
+		b.text = w.t("win.copied")
+		b.Refresh()
+	}
+	return b
+}
+
 // Tapped is a click.
 func (b *button) Tapped(*fyne.PointEvent) {
 	if !b.disabled && b.onTapped != nil {
@@ -64,7 +76,7 @@ func (b *button) Enable() { b.enable(true) }
 func (b *button) Disable() { b.enable(false) }
 
 // FocusGained shows the ring.
-func (b *button) FocusGained() { b.focused = true; b.Refresh() }
+func (b *button) FocusGained() { b.focused = true; b.Refresh(); reveal(b) }
 
 // FocusLost hides it.
 func (b *button) FocusLost() { b.focused = false; b.Refresh() }

@@ -153,6 +153,7 @@ func (f *codeField) FocusGained() {
 	}
 	f.focused = true
 	f.Refresh()
+	reveal(f)
 }
 
 // FocusLost clears the field after a while.

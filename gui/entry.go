@@ -32,6 +32,9 @@ func newProxyEntry(address string, submit func()) *textEntry {
 	return e
 }
 
+// FocusGained shows the caret.
+func (e *textEntry) FocusGained() { e.Entry.FocusGained(); reveal(e) }
+
 // TypedKey hands Escape and Alt to the window.
 func (e *textEntry) TypedKey(key *fyne.KeyEvent) {
 	if key.Name == fyne.KeyEscape || isAlt(key) {

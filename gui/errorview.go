@@ -29,14 +29,7 @@ func newErrorView(w *Window, err error, again func()) (fyne.CanvasObject, fyne.F
 		actions.Add(leadsTo(w, n))
 	}
 	details := stacked(unit, line(), aside(m.Code), aside(scrub(err.Error())))
-	copied := newButton(quiet, w.t("win.copy-report"), nil)
-	copied.icon = iconCopy
-	copied.onTapped = func() {
-		w.app.Clipboard().SetContent(w.report(m.Code, err))
-		copied.text = w.t("win.copied")
-		copied.Refresh()
-	}
-	details.Add(beside(copied))
+	details.Add(beside(newCopy(w, "win.copy-report", func() string { return w.report(m.Code, err) })))
 	details.Hide()
 	view := stacked(3 * unit)
 	more := newButton(quiet, w.t("win.details", "code", m.Code), func() {

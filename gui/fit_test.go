@@ -3,6 +3,7 @@ package gui
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,6 +93,13 @@ func (b *bench) eachView(before, after state, visit func(name string)) {
 	visit("home")
 	b.Go(newUnpair(b.state.paired...))
 	visit("unpair")
+	b.Go(newDetails(b.state.paired[0]))
+	details := b.trail[len(b.trail)-1].screen.(*detailsScreen)
+	details.private = true
+	details.draw()
+	visit("details")
+	details.saved(true, &fs.PathError{Op: "open", Path: "/home/somebody/cie.pem", Err: fs.ErrPermission})
+	visit("details not saved")
 }
 
 // firstSteps shows the way to the first card at each of its points.

@@ -90,6 +90,7 @@ func (s *homeScreen) card(r pairing.Record, now state) fyne.CanvasObject {
 	} else {
 		actions.Add(newButton(plain, w.t("win.change"), func() { w.Go(newChange) }))
 	}
+	actions.Add(newButton(quiet, w.t("win.details.go"), func() { w.Go(newDetails(r)) }))
 	actions.Add(newButton(quiet, w.t("win.unpair.go"), func() { w.Go(newUnpair(r)) }))
 	content.Add(actions)
 	return panel(content, edge)

@@ -83,7 +83,7 @@ func (f *passwordField) TypedShortcut(s fyne.Shortcut) {
 }
 
 // FocusGained shows the caret.
-func (f *passwordField) FocusGained() { f.focused = true; f.Refresh() }
+func (f *passwordField) FocusGained() { f.focused = true; f.Refresh(); reveal(f) }
 
 // FocusLost clears the field: nothing is done with a password but to look at it.
 func (f *passwordField) FocusLost() { f.focused = false; f.clear() }

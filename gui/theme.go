@@ -2,6 +2,7 @@ package gui
 
 import (
 	"image/color"
+	"math"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
@@ -125,7 +126,7 @@ func (l look) Size(name fyne.ThemeSizeName) float32 {
 		theme.SizeNameInlineIcon: 20,
 	}[name]
 	if ok {
-		return size * float32(max(l.text, 100)) / 100
+		return wholeLine(size * float32(max(l.text, 100)) / 100)
 	}
 	switch name {
 	case theme.SizeNameInputRadius, theme.SizeNameSelectionRadius:
@@ -136,6 +137,20 @@ func (l look) Size(name fyne.ThemeSizeName) float32 {
 		return unit
 	}
 	return theme.DefaultTheme().Size(name)
+}
+
+// lineHeight is that of Fyne's font, as a part of the size of text.
+const lineHeight = 1.362
+
+// wholeLine is the next size of text whose lines are just below a whole number of
+// pixels. Fyne rounds the height of a line: where that cuts off some of it, g and p
+// lose their feet.
+func wholeLine(size float32) float32 {
+	n := math.Round(float64(size))
+	for n*lineHeight-math.Floor(n*lineHeight) < 0.55 {
+		n++
+	}
+	return float32(n)
 }
 
 // Font is Fyne's.

@@ -47,3 +47,43 @@ func firstHeading(o fyne.CanvasObject) string {
 	}
 	return ""
 }
+
+// reveal scrolls to what has the focus, for those who use the keyboard.
+func reveal(o fyne.CanvasObject) {
+	driver := fyne.CurrentApp().Driver()
+	seen := driver.CanvasForObject(o)
+	if seen == nil {
+		return
+	}
+	s := scrollAround(seen.Content(), o, nil)
+	if s == nil {
+		return
+	}
+	top := driver.AbsolutePositionForObject(o).Y - driver.AbsolutePositionForObject(s).Y
+	below := top + o.Size().Height - s.Size().Height
+	switch {
+	case top < unit:
+		s.ScrollToOffset(s.Offset.AddXY(0, top-unit))
+	case below > -unit:
+		s.ScrollToOffset(s.Offset.AddXY(0, below+unit))
+	}
+}
+
+// scrollAround is what an object inside another scrolls in; around is what the
+// other scrolls in, nil if it does not.
+func scrollAround(o, inner fyne.CanvasObject, around *container.Scroll) *container.Scroll {
+	if o == inner {
+		return around
+	}
+	switch o := o.(type) {
+	case *fyne.Container:
+		for _, child := range o.Objects {
+			if found := scrollAround(child, inner, around); found != nil {
+				return found
+			}
+		}
+	case *container.Scroll:
+		return scrollAround(o.Content, inner, o)
+	}
+	return nil
+}
