@@ -41,7 +41,7 @@ func newBenchWith(t *testing.T, l i18n.Language, chosen settings.Settings) *benc
 	b := &bench{test: t, demo: d, queue: make(chan func(), 1000)}
 	app := test.NewTempApp(t)
 	b.Window = New(app, Deps{
-		Holder: d.Holder, Settings: chosen, Language: l, Version: "test",
+		Holder: d.Holder, Browsers: d.Browsers, Settings: chosen, Language: l, Version: "test",
 		Changes: func(context.Context, func()) {}, // tests urge
 		Do:      func(f func()) { b.queue <- f },
 	})
@@ -142,5 +142,13 @@ func (b *bench) ledger(want ...string) {
 	}
 	if !slices.EqualFunc(got, want, strings.EqualFold) {
 		b.test.Errorf("ledger %q, want %q", got, want)
+	}
+}
+
+// seesNow wants a text that is there before anything queued is done.
+func (b *bench) seesNow(key string, args ...any) {
+	b.test.Helper()
+	if text := b.t(key, args...); !strings.Contains(b.seen(), text) {
+		b.test.Errorf("no %q in\n%s", text, b.seen())
 	}
 }

@@ -55,6 +55,8 @@ func remedy(situation string) (key string, open opener) {
 		return "win.unblock", newUnblock
 	case "not-paired", "half-stale", "pairing-damaged":
 		return "win.pair.go", newPair
+	case "not-connected":
+		return "win.browsers", newBrowsers
 	}
 	return "", nil
 }

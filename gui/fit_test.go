@@ -88,6 +88,7 @@ func (b *bench) eachView(before, after state, visit func(name string)) {
 	visit("done")
 	b.eachGuide(visit)
 	b.eachKept(visit)
+	b.eachBrowser(visit)
 	b.state = after
 	b.Open(home)
 	visit("home")

@@ -2,7 +2,9 @@ package gui
 
 import (
 	"context"
+	"strings"
 
+	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/pairing"
 	"github.com/softwarecie/cie/internal/secret"
@@ -22,6 +24,7 @@ func newPair(w *Window) screen {
 func (s *pairScreen) onPair() {
 	code := s.take()
 	var record pairing.Record
+	var offer []browser.Place
 	s.start(task{
 		title: s.w.t("win.pair"),
 		steps: []cie.Step{
@@ -31,15 +34,56 @@ func (s *pairScreen) onPair() {
 		codes: []*secret.Buffer{code},
 		do: func(ctx context.Context, target cie.Target) (err error) {
 			record, err = s.w.deps.Holder.Pair(ctx, target, code)
+			offer = s.w.unconnected()
 			return err
 		},
-		done: func() {
-			then := []string{s.w.t("win.pair.done.text")}
-			if record.HasHalf() {
-				then = append(then, s.w.t("win.pair.done.half"))
-			}
-			s.finish(s.w.t("win.pair.done", "name", holderOf(record).FullName()), then...)
-		},
+		done:  func() { s.paired(record, offer) },
 		again: s.ask,
 	})
+}
+
+// unconnected are the places in which the browsers do not know the card yet. Why
+// they cannot be told is for their own screen.
+func (w *Window) unconnected() []browser.Place {
+	r, err := w.deps.Browsers()
+	if err != nil {
+		return nil
+	}
+	places, _, _ := r.Offer()
+	return places
+}
+
+// paired says that it worked, and offers the next step: to connect the browsers.
+func (s *pairScreen) paired(record pairing.Record, offer []browser.Place) {
+	w := s.w
+	more := stacked(2 * unit)
+	if record.HasHalf() {
+		more.Add(paragraph(w.t("win.pair.done.half")))
+	}
+	var next *button
+	if len(offer) > 0 {
+		more.Add(paragraph(w.t("win.pair.browsers", "names", strings.Join(browser.Products(offer), ", "))))
+		next = newButton(primary, w.t("win.pair.browsers.go"), s.onConnect)
+	} else {
+		more.Add(paragraph(w.t("win.pair.done.text")))
+	}
+	s.conclude(w.t("win.pair.done", "name", holderOf(record).FullName()), more, next)
+}
+
+// onConnect registers the module with every program of the person.
+func (s *pairScreen) onConnect() {
+	w := s.w
+	more := stacked(2*unit, paragraph(w.t("win.pair.done.text")))
+	s.during(w.t("win.browsers"), w.t("win.browsers.working"), func() error {
+		r, err := w.deps.Browsers()
+		if err != nil {
+			return err
+		}
+		places := r.Own()
+		changes, err := r.Change(places, browser.Registrar.PlanAdd)
+		for _, o := range w.changed(places, changes) {
+			more.Add(o)
+		}
+		return err
+	}, func() { s.conclude(w.t("win.pair.connected"), more, nil) }, func() { w.Open("win.browsers") })
 }

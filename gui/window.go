@@ -17,6 +17,7 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 
+	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/i18n"
 	"github.com/softwarecie/cie/internal/icon"
@@ -31,8 +32,9 @@ type Deps struct {
 	Save     func(settings.Settings) error // keeps changed settings; nil: they end with the window
 	Language i18n.Language
 	Version  string
-	Tray     bool       // the desktop has a tray
-	Demo     []DemoCard // the emulated cards of the demonstration; nil: real ones
+	Tray     bool                              // the desktop has a tray
+	Demo     []DemoCard                        // the emulated cards of the demonstration; nil: real ones
+	Browsers func() (browser.Registrar, error) // of this person's programs; called beside the window's goroutine
 
 	Do func(func()) // has the window's goroutine run a function; nil: fyne.Do
 }
@@ -104,6 +106,7 @@ func entries() []entry {
 	return []entry{
 		{home, iconCard, newHome},
 		{"win.pin", iconKey, newPIN},
+		{"win.browsers", iconGlobe, newBrowsers},
 		{"win.guides", iconBook, newGuides},
 		{"win.settings", iconSliders, newSettings},
 	}

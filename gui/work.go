@@ -350,11 +350,42 @@ func (p *progress) tick(w *Window) {
 
 // finish says that something worked, and what to do now, a paragraph for each.
 func (s *stage) finish(what string, then ...string) {
-	w := s.w
 	texts := stacked(2 * unit)
 	for _, text := range then {
 		texts.Add(paragraph(text))
 	}
-	home := newButton(primary, w.t("win.done"), w.Back)
-	s.show(stacked(3*unit, titled(iconCheck, colorGood, what), texts, beside(home)), home)
+	s.conclude(what, texts, nil)
+}
+
+// conclude says that something worked, more about it, and leads on: to next, nil for
+// where one came from.
+func (s *stage) conclude(what string, more fyne.CanvasObject, next *button) {
+	end := newButton(quiet, s.w.t("win.done"), s.w.Back)
+	if next == nil {
+		end.weight, next = primary, end
+	}
+	actions := beside(next)
+	if next != end {
+		actions.Add(end)
+	}
+	s.show(stacked(3*unit, titled(iconCheck, colorGood, what), more, actions), next)
+}
+
+// during does something that is slow and needs no card beside the window's
+// goroutine, with a word about it; then done, or an error that leads back to again.
+// What comes after the screen was left is not shown.
+func (s *stage) during(title, doing string, do func() error, done, again func()) {
+	s.show(stacked(2*unit, heading(title), aside(doing)), nil)
+	go func() {
+		err := do()
+		s.w.deps.Do(func() {
+			switch {
+			case !s.laid:
+			case err != nil:
+				s.show(newErrorView(s.w, err, again))
+			default:
+				done()
+			}
+		})
+	}()
 }

@@ -18,6 +18,7 @@ import (
 	"fyne.io/fyne/v2/app"
 
 	"github.com/softwarecie/cie/gui"
+	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/demo"
 	"github.com/softwarecie/cie/internal/i18n"
@@ -95,6 +96,7 @@ func wire(demonstrate bool) (deps gui.Deps, done func(), err error) {
 		done, err = emulate(&deps)
 		return deps, done, err
 	}
+	deps.Browsers = func() (browser.Registrar, error) { return browser.Installed("") }
 	deps.Save = func(changed settings.Settings) error { return settings.Save(settings.Path(), changed) }
 	client := pcsc.New()
 	deps.Changes = func(ctx context.Context, changed func()) {
@@ -113,7 +115,7 @@ func emulate(deps *gui.Deps) (done func(), err error) {
 		return nil, err
 	}
 	d.Cards[1].Remove()
-	deps.Holder = d.Holder
+	deps.Holder, deps.Browsers = d.Holder, d.Browsers
 	deps.Changes = func(context.Context, func()) {} // the window lays and lifts the cards itself
 	for _, c := range d.Cards {
 		deps.Demo = append(deps.Demo, gui.DemoCard{

@@ -188,6 +188,8 @@ func story(d *desk) {
 	if r := d.stored(); len(r) != 1 || r[0].PAN.String() != d.cards[0].PAN() || !r[0].HasHalf() || r[0].Tries != 3 {
 		d.t.Errorf("stored %v", r)
 	}
+	d.Keys("Return") // the browsers are offered
+	d.sees("04-connected", "win.pair.connected")
 	d.Keys("Return")
 	d.sees("05-home", "win.cards", "n", 1)
 

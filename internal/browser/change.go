@@ -79,7 +79,7 @@ func (m Machine) plan(places []Place, edit func(Place, string) (string, error)) 
 				c.Mode = uint32(info.Mode().Perm())
 			}
 		} else if !os.IsNotExist(err) {
-			failed = errors.Join(failed, fmt.Errorf("%s: %w", p.ID, err))
+			failed = errors.Join(failed, fmt.Errorf("%s: %w: %w", p.ID, ErrContent, err))
 			continue
 		}
 		after, err := edit(p, content)

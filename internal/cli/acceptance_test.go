@@ -16,10 +16,11 @@ import (
 
 // A person is somebody at a computer of their own, with a card in a slot.
 type person struct {
-	t     *testing.T
-	cards map[string]cie.Software
-	card  *emulator.Card
-	home  string
+	t      *testing.T
+	cards  map[string]cie.Software
+	card   *emulator.Card
+	home   string
+	module string // path of the library for browsers; "": none
 }
 
 func newPerson(t *testing.T, o emulator.Options) *person {

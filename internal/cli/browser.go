@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -23,33 +21,22 @@ func (a *App) browserCommand() *cobra.Command {
 	group := &cobra.Command{Use: "browser", Short: a.t("cli.browser"), Long: a.t("cli.browser") + "\n\n" + a.t("cli.browser.long")}
 	var f browserFlags
 	list := a.command("list", "cli.browser.list", "  cie browser list --json", func(context.Context, []string) error {
-		m, module, _, err := a.machine(f)
+		r, err := browser.Installed(f.module)
 		if err != nil {
 			return err
 		}
-		a.listPlaces(m.Find(module))
+		a.listPlaces(r.Places())
 		return nil
 	})
 	add := a.command("add [NAME]...", "cli.browser.add", "  cie browser add --all\n  cie browser add chromium\n  sudo cie browser add --system",
 		func(_ context.Context, names []string) error {
-			m, module, missing, err := a.machine(f)
-			if err != nil {
-				return err
-			}
-			if missing != nil {
-				return missing
-			}
-			return a.change(m, f, names, module, m.PlanAdd)
+			return a.change(f, names, browser.Registrar.PlanAdd)
 		})
 	remove := a.command("remove [NAME]...", "cli.browser.remove", "  cie browser remove --all", func(_ context.Context, names []string) error {
-		m, module, _, err := a.machine(f)
-		if err != nil {
-			return err
-		}
-		return a.change(m, f, names, module, m.PlanRemove)
+		return a.change(f, names, browser.Registrar.PlanRemove)
 	})
 	undo := a.command("undo", "cli.browser.undo", "  cie browser undo", func(context.Context, []string) error {
-		m, _, _, err := a.machine(f)
+		m, err := browser.Here()
 		if err != nil {
 			return err
 		}
@@ -68,24 +55,6 @@ func (a *App) browserCommand() *cobra.Command {
 	}
 	group.AddCommand(list, add, remove, undo)
 	return group
-}
-
-// machine is this computer with the module's path; missing says that there is no
-// module.
-func (a *App) machine(f browserFlags) (m browser.Machine, module string, missing, err error) {
-	if m, err = browser.Here(); err != nil {
-		return m, "", nil, err
-	}
-	if f.module != "" {
-		module, err = filepath.Abs(f.module)
-		return m, module, nil, err
-	}
-	program, err := os.Executable()
-	if err != nil {
-		return m, "", nil, err
-	}
-	module, missing = m.FindModule(program)
-	return m, module, missing, nil
 }
 
 // listPlaces prints where the module may be registered.
@@ -113,23 +82,27 @@ func (a *App) listPlaces(places []browser.Place) {
 }
 
 // change plans and makes changes in the places that are meant.
-func (a *App) change(m browser.Machine, f browserFlags, names []string, module string, plan func([]browser.Place, string) ([]browser.Change, error)) error {
-	places, err := chosen(m.Find(module), f, names)
+func (a *App) change(f browserFlags, names []string, plan func(browser.Registrar, []browser.Place) ([]browser.Change, error)) error {
+	r, err := browser.Installed(f.module)
 	if err != nil {
 		return err
 	}
-	changes, failed := plan(places, module)
-	if !f.dry {
-		var err error
-		if changes, err = m.Apply(changes); err != nil {
-			failed = err
-		}
+	places, err := chosen(r.Places(), f, names)
+	if err != nil {
+		return err
+	}
+	var changes []browser.Change
+	var failed error
+	if f.dry {
+		changes, failed = plan(r, places)
+	} else {
+		changes, failed = r.Change(places, plan)
 	}
 	a.showChanges(changes)
+	for _, p := range browser.Running(places, changes) {
+		a.say(a.t("browser.restart", "name", p.Product))
+	}
 	for _, p := range places {
-		if p.Running && slices.ContainsFunc(changes, func(c browser.Change) bool { return c.Place == p.ID }) {
-			a.say(a.t("browser.restart", "name", p.Product))
-		}
 		if p.State == browser.Sandboxed {
 			a.say(a.t("browser.sandboxed", "name", p.Product))
 			for _, s := range p.Steps {
@@ -171,19 +144,15 @@ func (a *App) showChanges(changes []browser.Change) {
 
 // offerBrowsers registers the module after a pairing, if a person agrees.
 func (a *App) offerBrowsers() error {
-	m, module, missing, err := a.machine(browserFlags{})
-	if err != nil || missing != nil || !a.interactive() {
+	r, err := browser.Installed(a.Module)
+	if err != nil || !a.interactive() {
 		return nil // nothing to offer: the pairing stands
 	}
-	places, err := chosen(m.Find(module), browserFlags{all: true}, nil)
-	if err != nil {
-		return err
-	}
-	changes, err := m.PlanAdd(places, module)
+	_, changes, err := r.Offer()
 	if err != nil || len(changes) == 0 {
 		return err
 	}
-	return a.applyAgreed(m, changes)
+	return a.applyAgreed(r.Machine, changes)
 }
 
 // applyAgreed shows changes and makes them, if a person agrees or there is none to

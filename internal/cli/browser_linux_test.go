@@ -9,26 +9,64 @@ import (
 	"github.com/softwarecie/cie/applet/emulator"
 )
 
-func TestBrowserCommands(t *testing.T) {
-	p := newPerson(t, emulator.Options{})
-	t.Setenv("HOME", p.home)
+const emptyList = "library=\nname=NSS Internal PKCS #11 Module\n\n"
+
+// withFirefox gives a person a profile of Firefox, whose list of modules is
+// returned, and a library that is an empty file.
+func (p *person) withFirefox() (list string) {
+	p.t.Helper()
+	p.t.Setenv("HOME", p.home)
 	for name, folder := range map[string]string{"XDG_CONFIG_HOME": ".config", "XDG_DATA_HOME": ".local/share"} {
-		t.Setenv(name, filepath.Join(p.home, folder))
+		p.t.Setenv(name, filepath.Join(p.home, folder))
 	}
-	profile := filepath.Join(p.home, ".mozilla", "firefox", "abc.default")
-	list, module := filepath.Join(profile, "pkcs11.txt"), filepath.Join(p.home, "lib", "libcie-pkcs11.so")
+	list, p.module = filepath.Join(p.home, ".mozilla", "firefox", "abc.default", "pkcs11.txt"), filepath.Join(p.home, "lib", "libcie-pkcs11.so")
 	for path, content := range map[string]string{
 		filepath.Join(p.home, ".mozilla", "firefox", "profiles.ini"): "[Profile0]\nName=default\nIsRelative=1\nPath=abc.default\n",
-		list:   "library=\nname=NSS Internal PKCS #11 Module\n\n",
-		module: "", filepath.Join(p.home, "lib", "cie-pkcs11-helper"): "",
+		list:     emptyList,
+		p.module: "", filepath.Join(p.home, "lib", "cie-pkcs11-helper"): "",
 	} {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
+			p.t.Fatal(err)
 		}
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
+			p.t.Fatal(err)
 		}
 	}
+	return list
+}
+
+// After a pairing the programs are connected if the person agrees, and else left.
+func TestPairOffersTheBrowsers(t *testing.T) {
+	p := newPerson(t, emulator.Options{})
+	list := p.withFirefox()
+	code, offer := [2]string{"PIN (8 digits)", "12345678"}, "Type “yes”"
+	if status, said := p.converse("pair", code, [2]string{offer, "no"}); status != 0 || !strings.Contains(said, "+ library="+p.module) {
+		t.Errorf("declined: %d\n%s", status, said)
+	}
+	if content, err := os.ReadFile(list); err != nil || string(content) != emptyList {
+		t.Errorf("declined: the list is %q, %v", content, err)
+	}
+	if status, said := p.converse("pair", code, [2]string{offer, "yes"}); status != 0 {
+		t.Errorf("agreed: %d\n%s", status, said)
+	}
+	if content, err := os.ReadFile(list); err != nil || !strings.Contains(string(content), "library="+p.module) {
+		t.Errorf("agreed: the list is %q, %v", content, err)
+	}
+	if status, said := p.converse("pair", code); status != 0 || strings.Contains(said, offer) {
+		t.Errorf("offered again: %d\n%s", status, said)
+	}
+	if r := p.run("browser undo"); !r.OK {
+		t.Error(r.Message)
+	}
+	if content, err := os.ReadFile(list); err != nil || string(content) != emptyList {
+		t.Errorf("undone: the list is %q, %v", content, err)
+	}
+}
+
+func TestBrowserCommands(t *testing.T) {
+	p := newPerson(t, emulator.Options{})
+	list := p.withFirefox()
+	module := p.module
 	state := func() string {
 		for _, b := range p.run("browser list --module " + module).Browsers {
 			if b.ID == "firefox:abc.default" {
@@ -57,7 +95,7 @@ func TestBrowserCommands(t *testing.T) {
 			t.Errorf("%s: %d changes", step.args, len(r.Changes))
 		}
 	}
-	if content, err := os.ReadFile(list); err != nil || string(content) != "library=\nname=NSS Internal PKCS #11 Module\n\n" {
+	if content, err := os.ReadFile(list); err != nil || string(content) != emptyList {
 		t.Errorf("in the end the list is %q, %v", content, err)
 	}
 }

@@ -30,6 +30,7 @@ type App struct {
 	Version  string
 	Getenv   func(string) string
 	Cards    cie.Cards // nil: the readers of this computer
+	Module   string    // path of the library for browsers; "": that of this program
 
 	json     bool
 	reader   string

@@ -26,14 +26,14 @@ type findingInfo struct {
 func (a *App) doctorCommand() *cobra.Command {
 	fix := false
 	c := a.command("doctor", "cli.doctor", "  cie doctor\n  cie doctor --fix\n  cie doctor --json", func(ctx context.Context, _ []string) error {
-		m, module, missing, err := a.machine(browserFlags{})
+		r, err := browser.Installed(a.Module)
 		if err != nil {
 			return err
 		}
 		modules, _ := os.ReadFile("/proc/modules") // none on other systems
 		computer := doctor.Computer{
-			Holder: a.holder, Browser: m, Module: module, NoModule: missing, Modules: string(modules),
-			State: filepath.Dir(m.Journal), Now: time.Now(),
+			Holder: a.holder, Browser: r.Machine, Module: r.Module, NoModule: r.Missing, Modules: string(modules),
+			State: filepath.Dir(r.Machine.Journal), Now: time.Now(),
 		}
 		var changes []browser.Change
 		var first error
@@ -47,7 +47,7 @@ func (a *App) doctorCommand() *cobra.Command {
 		if !fix || len(changes) == 0 {
 			return first
 		}
-		return errors.Join(a.applyAgreed(m, changes), first)
+		return errors.Join(a.applyAgreed(r.Machine, changes), first)
 	})
 	c.Flags().BoolVar(&fix, "fix", false, a.t("cli.flag.fix"))
 	return c

@@ -65,7 +65,7 @@ func (p *person) converse(args string, dialogue ...[2]string) (status int, said 
 	echoed := make(chan string, 1)
 	go func() { all, _ := io.ReadAll(master); echoed <- string(all) }()
 	s := &screen{changed: make(chan struct{}, 1), keys: master}
-	a := App{In: slave, Out: s, Err: s, Getenv: func(name string) string { return map[string]string{"CIE_LANG": "en"}[name] }, Cards: cie.InSlots(p.cards)}
+	a := App{In: slave, Out: s, Err: s, Getenv: func(name string) string { return map[string]string{"CIE_LANG": "en"}[name] }, Cards: cie.InSlots(p.cards), Module: p.module}
 	done := make(chan int, 1)
 	go func() { done <- a.Run(context.Background(), strings.Fields(args)) }()
 	seen := 0

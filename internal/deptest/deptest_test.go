@@ -178,7 +178,7 @@ var rules = []rule{
 		why:     "writes the documents, and is part of no program",
 	},
 	{
-		folder: "internal/demo", may: []string{"applet/emulator", "internal/cie", "internal/pairing", "internal/trust"}, modules: card,
+		folder: "internal/demo", may: []string{"applet/emulator", "internal/browser", "internal/cie", "internal/pairing", "internal/trust"}, modules: card,
 		why: "emulated cards for the programs to show themselves with",
 	},
 	{
