@@ -3,7 +3,8 @@
 #
 # For each suite of Debian: installs the packages with apt from a signed
 # repository into a clean system, pairs an emulated card through pcscd, upgrades,
-# uses the pairing, removes, purges, and compares the files with those of before.
+# uses the pairing, logs in to a site with Firefox, which was told of nothing,
+# removes, purges, and compares the files with those of before.
 # Needs root, and Debian's archive.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -27,24 +28,39 @@ older() {
 
 # in_root runs a script inside the clean system, without the machine's processes
 # and services.
-in_root() { unshare --mount --pid --fork chroot "$work/$suite" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/person DEBIAN_FRONTEND=noninteractive \
+in_root() { unshare --mount --pid --fork "${@:2}" sh -c 'ip link set lo up; exec "$@"' in_root chroot "$work/$suite" /usr/bin/env -i \
+	PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/person DEBIAN_FRONTEND=noninteractive \
 	${http_proxy:+http_proxy="$http_proxy"} bash -euo pipefail -c "mount -t proc proc /proc; $1"; }
+
+# with_card does so with a pcscd and an emulated card of its own, and no network.
+with_card() { in_root "$begin
+$1
+$end" --net; }
 
 # files of the system that a package could leave behind; not what apt, dpkg and a
 # person's own home write.
 files() { in_root "find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run -o -path /person -o -path /repo -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/cache -o -path /var/log \) -prune -o -print" | sort; }
 
 # shellcheck disable=SC2016 # it is for the other shell
-use='
+begin='
 pcscd --foreground >/tmp/pcscd.log 2>&1 & daemon=$!
-cie-emulator --help >/dev/null
 cie-emulator >/tmp/card.log 2>&1 & card=$!
-for try in $(seq 100); do cie status --json | grep -q "\"state\": *\"cie\"" && break; sleep 0.1; done
+for try in $(seq 100); do cie status --json | grep -q "\"pan\"" && break; sleep 0.1; done
 '
 # shellcheck disable=SC2016
 end='
 kill $card $daemon
 wait || true
+'
+# shellcheck disable=SC2016
+login='
+mkdir -p /person/site
+cie demo-site --once --folder /person/site --json >/person/site.json & site=$!
+for try in $(seq 100); do [ -s /person/site.json ] && break; sleep 0.1; done
+url=$(sed -n "s/.*\"required\": *\"\([^\"]*\)\".*/\1/p" /person/site.json | head -1)
+echo 5678 | /person/firefox-login -url "$url" -ca "$(ls /person/site/*.pem)" -screenshot /person/login.png
+wait $site
+grep -q "\"outcome\": *\"ok\"" /person/site.json
 '
 
 export GNUPGHOME=$work/gnupg
@@ -53,6 +69,7 @@ gpg --batch --quiet --passphrase '' --quick-generate-key 'Test of packages' ed25
 CIE_REPO_KEY=$(gpg --list-keys --with-colons | awk -F: '$1 == "fpr" { print $10; exit }')
 export CIE_REPO_KEY
 ls build/packages/*.deb >/dev/null || fail "make packages first"
+CGO_ENABLED=0 go build -o "$work/firefox-login" ./internal/firefox/firefox-login
 older build/packages "$work/old"
 installer/linux/repo.sh "$work/old" "$work/repo-old"
 installer/linux/repo.sh build/packages "$work/repo-new"
@@ -65,23 +82,27 @@ try_suite() {
 	mkdir "$work/$suite/repo"
 	cp -r "$work/repo-old/." "$work/$suite/repo/"
 	# What the packages need from Debian is there before: left is to be what is ours.
-	in_root "apt-get update -q >/dev/null; apt-get install -yq libgl1 libx11-6 libccid pcscd vsmartcard-vpcd >/dev/null 2>&1; apt-get clean"
+	in_root "apt-get update -q >/dev/null; apt-get install -yq libgl1 libx11-6 libccid pcscd vsmartcard-vpcd firefox-esr >/dev/null 2>&1; apt-get clean"
 	echo "deb [signed-by=/repo/cie.gpg] file:/repo/apt stable main" >"$work/$suite/etc/apt/sources.list.d/cie.list"
 	files >"$work/before"
 
 	in_root "apt-get update -q >/dev/null; apt-get install -yq cie cie-emulator >/dev/null; dpkg --verify cie-cli cie-pkcs11 cie-gui cie-emulator"
 	echo "$suite: installed $(in_root "dpkg-query -W -f '\${Package} \${Version} \${Installed-Size} KiB, ' 'cie*'")"
-	in_root "cie version; $use
-		echo 12345678 | cie pair --pin-stdin --accept-unknown-issuer --json; $end"
+	mkdir -p "$work/$suite/person/.config/cie"
+	cp "$work/firefox-login" "$work/$suite/person/"
+	in_root "cie version; cie-emulator --dump /person/trust >/dev/null"
+	printf '[trust]\nextra = ["/person/trust"]\n' >"$work/$suite/person/.config/cie/config.toml"
+	with_card "echo 12345678 | cie pair --pin-stdin --json"
 	echo "$suite: paired"
 
 	rm -r "$work/$suite/repo"
 	cp -r "$work/repo-new/." "$work/$suite/repo/"
 	in_root "apt-get update -q >/dev/null; apt-get install -yq --only-upgrade cie cie-cli cie-pkcs11 cie-gui cie-emulator >/dev/null"
 	echo "$suite: upgraded to $(in_root "dpkg-query -W -f '\${Version}' cie-cli")"
-	in_root "$use
-		echo 5678 | cie pin verify --pin-stdin --json; $end"
+	with_card "echo 5678 | cie pin verify --pin-stdin --json"
 	echo "$suite: the last 4 digits are enough after the upgrade"
+	with_card "$login"
+	echo "$suite: logged in with Firefox"
 
 	in_root "apt-get remove -yq cie cie-cli cie-pkcs11 cie-gui cie-emulator >/dev/null; apt-get purge -yq cie cie-cli cie-pkcs11 cie-gui cie-emulator >/dev/null; find /person -path '*cie*' -type f | grep -q ." ||
 		fail "$suite: the person's pairing is gone after a purge"
