@@ -28,7 +28,7 @@ func (s *changeScreen) onNew(next *secret.Buffer) {
 		steps: []cie.Step{cie.StepConnect, cie.StepAuthenticate, cie.StepVerify, cie.StepChange},
 		codes: []*secret.Buffer{current, next},
 		do: func(ctx context.Context, target cie.Target) error {
-			_, err := s.w.deps.Holder.ChangePIN(ctx, target, current, next)
+			_, err := s.w.holder().ChangePIN(ctx, target, current, next)
 			return err
 		},
 		done:  func() { s.changed(s.w.t("cli.pin-changed")) },

@@ -41,7 +41,7 @@ func newDetails(r pairing.Record) opener {
 			s.show(newErrorView(w, fmt.Errorf("%w: %w", pairing.ErrDamaged, err), w.Back))
 			return s
 		}
-		s.certificate, s.words = c, w.deps.Holder.Roots.Describe(c)
+		s.certificate, s.words = c, w.holder().Roots.Describe(c)
 		s.draw()
 		return s
 	}

@@ -101,6 +101,17 @@ func (b *bench) eachView(before, after state, visit func(name string)) {
 	visit("details")
 	details.saved(true, &fs.PathError{Op: "open", Path: "/home/somebody/cie.pem", Err: fs.ErrPermission})
 	visit("details not saved")
+	b.Serve(true)
+	b.served(b.t("win.unblock"), b.t("error.pin-blocked.what"))
+	for name, now := range map[string]state{"counter": after, "counter without reader": {known: true}} {
+		b.state = now
+		b.tell()
+		visit(name)
+	}
+	b.Go(newCheck)
+	visit("check")
+	b.Serve(false)
+	b.state = after
 }
 
 // firstSteps shows the way to the first card at each of its points.

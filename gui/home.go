@@ -28,6 +28,8 @@ func (s *homeScreen) Leave() {}
 func (s *homeScreen) StateChanged(now state) {
 	s.box.RemoveAll()
 	switch {
+	case s.w.counter != nil:
+		s.serve(now)
 	case !now.known:
 		s.box.Add(aside(s.w.t("win.strip.looking")))
 	case len(now.paired) == 0:

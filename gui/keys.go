@@ -62,13 +62,19 @@ func (w *Window) press(fits func(*button) bool) bool {
 	return false
 }
 
-// buttons are those that are seen: those of the screen before those of the rail.
+// buttons are those that are seen: those of the screen before those of the rail,
+// and last those above both.
 func (w *Window) buttons() []*button {
 	var all []*button
+	add := func(b *button) { all = append(all, b) }
 	if w.body != nil {
-		eachButton(w.body, func(b *button) { all = append(all, b) })
+		eachButton(w.body, add)
 	}
-	return append(all, w.rail...)
+	all = append(all, w.rail...)
+	if w.strip != nil {
+		eachButton(w.strip.box, add)
+	}
+	return all
 }
 
 // mnemonics gives each button a letter of its text that no other has.

@@ -33,7 +33,7 @@ func (s *pairScreen) onPair() {
 		},
 		codes: []*secret.Buffer{code},
 		do: func(ctx context.Context, target cie.Target) (err error) {
-			record, err = s.w.deps.Holder.Pair(ctx, target, code)
+			record, err = s.w.holder().Pair(ctx, target, code)
 			offer = s.w.unconnected()
 			return err
 		},

@@ -42,7 +42,7 @@ func (s *pinScreen) onTries() {
 		title: s.w.t("win.tries"),
 		steps: []cie.Step{cie.StepConnect, cie.StepAuthenticate},
 		do: func(ctx context.Context, target cie.Target) (err error) {
-			left, err = s.w.deps.Holder.Tries(ctx, target)
+			left, err = s.w.holder().Tries(ctx, target)
 			return err
 		},
 		done: func() {

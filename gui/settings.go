@@ -6,6 +6,7 @@ import (
 
 	"fyne.io/fyne/v2"
 
+	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/guide"
 	"github.com/softwarecie/cie/internal/i18n"
 	"github.com/softwarecie/cie/internal/settings"
@@ -27,6 +28,7 @@ func newSettings(w *Window) screen {
 	s.safety()
 	s.network()
 	s.kept()
+	s.counter()
 	return s
 }
 
@@ -189,6 +191,15 @@ func (s *settingsScreen) kept() {
 	))
 }
 
+// counter begins counter mode.
+func (s *settingsScreen) counter() {
+	w := s.w
+	s.box.Add(stacked(unit,
+		strong(w.t("win.counter"), "foreground"), aside(w.t("win.counter.text")),
+		beside(newButton(plain, w.t("win.counter.go"), func() { w.Serve(true) })),
+	))
+}
+
 // save keeps settings for the next start, and has the holder go by them once no
 // card is at work.
 func (w *Window) save(s settings.Settings) error {
@@ -201,8 +212,10 @@ func (w *Window) save(s settings.Settings) error {
 	go func() {
 		w.work.Lock()
 		defer w.work.Unlock()
-		if err := w.wanted.Load().Apply(w.deps.Holder, settings.KeyringPatience); err != nil {
-			w.deps.Do(w.urge) // the store says itself what is wrong with it
+		for _, h := range []*cie.Holder{w.deps.Holder, w.holder()} { // two in counter mode
+			if err := w.wanted.Load().Apply(h, settings.KeyringPatience); err != nil {
+				w.deps.Do(w.urge) // the store says itself what is wrong with it
+			}
 		}
 	}()
 	return nil

@@ -28,7 +28,7 @@ func (s *unblockScreen) onNew(next *secret.Buffer) {
 		steps: []cie.Step{cie.StepConnect, cie.StepAuthenticate, cie.StepVerify, cie.StepUnblock},
 		codes: []*secret.Buffer{puk, next},
 		do: func(ctx context.Context, target cie.Target) error {
-			_, err := s.w.deps.Holder.UnblockPIN(ctx, target, puk, next)
+			_, err := s.w.holder().UnblockPIN(ctx, target, puk, next)
 			return err
 		},
 		done:  func() { s.changed(s.w.t("win.unblock.done")) },

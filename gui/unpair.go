@@ -40,7 +40,7 @@ func (s *unpairScreen) onUnpair() {
 	go func() { // the disk may be slow
 		var failed error
 		for _, r := range s.records {
-			failed = errors.Join(failed, w.deps.Holder.Unpair(r.PAN))
+			failed = errors.Join(failed, w.holder().Unpair(r.PAN))
 		}
 		w.deps.Do(func() {
 			if failed != nil {

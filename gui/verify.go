@@ -25,7 +25,7 @@ func (s *verifyScreen) onVerify() {
 		steps: []cie.Step{cie.StepConnect, cie.StepAuthenticate, cie.StepVerify},
 		codes: []*secret.Buffer{code},
 		do: func(ctx context.Context, target cie.Target) error {
-			_, err := s.w.deps.Holder.VerifyPIN(ctx, target, code)
+			_, err := s.w.holder().VerifyPIN(ctx, target, code)
 			return err
 		},
 		done:  func() { s.finish(s.w.t("cli.pin-right"), s.w.t("tries.unchanged")) },

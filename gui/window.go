@@ -69,6 +69,9 @@ type Window struct {
 	trail []opened // the screens opened there, the last one is seen
 
 	running *run // the card work that is seen, nil: none
+
+	counter *counter                   // nil: not in counter mode
+	serving atomic.Pointer[cie.Holder] // who works with the card
 }
 
 // A screen is what stands beside the rail. Screens that want to know of a new
@@ -127,7 +130,8 @@ func New(app fyne.App, deps Deps) *Window {
 	w.tray = newTray(w)
 	w.keys()
 	w.size()
-	w.deps.Holder.Progress = func(s cie.Step) { w.deps.Do(func() { w.onStep(s) }) }
+	w.serving.Store(deps.Holder)
+	deps.Holder.Progress = func(s cie.Step) { w.deps.Do(func() { w.onStep(s) }) }
 	w.Open(home)
 	app.Settings().AddListener(func(fyne.Settings) { w.rebuild() })
 	go w.watch()
@@ -276,6 +280,7 @@ func (w *Window) announce() {
 
 // tell shows the state in the strip and to the screen.
 func (w *Window) tell() {
+	w.leaveCard(w.state)
 	w.strip.show(w.state)
 	if w.tray != nil {
 		w.tray.show(w.state)
@@ -306,7 +311,7 @@ func (w *Window) watch() {
 		case <-w.urged:
 		}
 		w.work.Lock()
-		last = observe(w.ctx, w.deps.Holder, last)
+		last = observe(w.ctx, w.holder(), last)
 		w.work.Unlock()
 		w.deps.Do(func() { w.state = last; w.tell() })
 	}

@@ -111,7 +111,7 @@ func (r *run) begin() {
 
 // once finds the card and does the task.
 func (r *run) once(ctx context.Context) error {
-	reader, err := r.stage.w.deps.Holder.Find(ctx, r.task.target.Reader)
+	reader, err := r.stage.w.holder().Find(ctx, r.task.target.Reader)
 	if err != nil {
 		return err
 	}
@@ -133,6 +133,7 @@ func (r *run) ended(err error) {
 		return
 	case err == nil:
 		r.end()
+		w.served(r.task.title, "✓")
 		r.task.done()
 	case errors.Is(err, cie.ErrSeveralCards):
 		r.stage.show(r.choose(), nil)
@@ -192,6 +193,7 @@ func (r *run) abandon() {
 // fail shows an error.
 func (r *run) fail(err error) {
 	r.end()
+	r.stage.w.served(r.task.title, r.stage.w.texts.Explain(err).What)
 	r.stage.show(newErrorView(r.stage.w, err, r.task.again))
 }
 

@@ -45,6 +45,7 @@ func run() error {
 	secret.NoDumps()
 	showVersion := flag.Bool("version", false, "print the version")
 	demonstrate := flag.Bool("demo", false, "two emulated cards instead of readers")
+	counter := flag.Bool("counter", false, "for a public counter: one card after another, none remembered")
 	flag.Parse()
 	if *showVersion {
 		fmt.Println("cie-gui", version)
@@ -78,6 +79,9 @@ func run() error {
 	a := app.NewWithID(id)
 	w := gui.New(a, deps)
 	go only.woken(func() { pause.do(w.Show) })
+	if *counter {
+		w.Serve(true)
+	}
 	go pause.take()
 	w.Show()
 	a.Run()
