@@ -89,6 +89,7 @@ func (b *bench) eachView(before, after state, visit func(name string)) {
 	b.eachGuide(visit)
 	b.eachKept(visit)
 	b.eachBrowser(visit)
+	b.eachFinding(visit)
 	b.state = after
 	b.Open(home)
 	visit("home")
@@ -121,6 +122,7 @@ func (b *bench) firstSteps(visit func(string)) {
 	for name, now := range map[string]state{
 		"no service": {known: true, err: os.ErrPermission},
 		"no reader":  {known: true},
+		"contacts":   {known: true, readers: contacts()},
 		"no card":    {known: true, readers: []cie.Status{{}}},
 		"a card":     seen,
 	} {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/doctor"
 	"github.com/softwarecie/cie/internal/pairing"
 	"github.com/softwarecie/cie/internal/trust"
 )
@@ -29,6 +30,16 @@ func (s state) card() (cie.Status, bool) {
 		}
 	}
 	return cie.Status{}, false
+}
+
+// contactOnly says whether there are readers, and all are known to have no antenna.
+func (s state) contactOnly() bool {
+	for _, r := range s.readers {
+		if r.CIE || !doctor.ContactOnly(r.Reader.Name) {
+			return false
+		}
+	}
+	return len(s.readers) > 0
 }
 
 // laid says whether a card of any kind lies on a reader, and what is wrong with it.

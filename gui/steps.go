@@ -5,6 +5,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 
 	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/doctor"
 )
 
 // A firstStep is a part of the way to the first login: done, or what to do.
@@ -21,7 +22,10 @@ func newSteps(w *Window, now state) fyne.CanvasObject {
 	other, wrong := now.laid()
 	steps := []firstStep{
 		{w.t("win.first.service"), now.err == nil, func() fyne.CanvasObject { return w.trouble(now.err) }},
-		{w.t("win.first.reader"), len(now.readers) > 0, func() fyne.CanvasObject {
+		{w.t("win.first.reader"), len(now.readers) > 0 && !now.contactOnly(), func() fyne.CanvasObject {
+			if now.contactOnly() {
+				return stacked(2*unit, picture(artReader, 220, 120), w.trouble(doctor.ErrContactOnly), aside(now.readers[0].Reader.Name))
+			}
 			return stacked(2*unit, picture(artReader, 220, 120), paragraph(w.t("win.first.reader.text")), aside(w.t("win.first.reader.contact")))
 		}},
 		{w.t("win.first.card"), laid, func() fyne.CanvasObject {

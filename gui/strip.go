@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/doctor"
 )
 
 // The strip is above every screen: reader, card, whose, tries if known.
@@ -48,6 +49,9 @@ func (s *strip) show(now state) {
 		s.icon.Refresh()
 		s.text.Segments[0].(*widget.TextSegment).Text = text
 		s.text.Refresh()
+		if at := s.box.Size(); heightAt(s.box, at.Width) != at.Height { // it takes another number of lines
+			s.w.win.Content().Refresh()
+		}
 	}
 }
 
@@ -62,6 +66,8 @@ func (w *Window) summary(s state) (icon string, color fyne.ThemeColorName, text 
 		return iconWarning, colorCaution, w.texts.Explain(s.err).What
 	case len(s.readers) == 0:
 		return iconReader, colorCaution, w.texts.Explain(cie.ErrNoReader).What
+	case s.contactOnly():
+		return iconWarning, colorCaution, s.readers[0].Reader.Name + " · " + w.texts.Explain(doctor.ErrContactOnly).What
 	case found:
 		return iconCard, colorGood, strings.Join(w.cardLine(card), " · ")
 	case laid && other.Err != nil:

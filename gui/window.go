@@ -110,6 +110,7 @@ func entries() []entry {
 		{home, iconCard, newHome},
 		{"win.pin", iconKey, newPIN},
 		{"win.browsers", iconGlobe, newBrowsers},
+		{"win.doctor", iconPulse, newDoctor},
 		{"win.guides", iconBook, newGuides},
 		{"win.settings", iconSliders, newSettings},
 	}

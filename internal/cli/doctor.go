@@ -3,9 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,14 +27,9 @@ func (a *App) doctorCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		modules, _ := os.ReadFile("/proc/modules") // none on other systems
-		computer := doctor.Computer{
-			Holder: a.holder, Browser: r.Machine, Module: r.Module, NoModule: r.Missing, Modules: string(modules),
-			State: filepath.Dir(r.Machine.Journal), Now: time.Now(),
-		}
 		var changes []browser.Change
 		var first error
-		for _, f := range computer.Examine(ctx) {
+		for f := range doctor.Here(a.holder, r).Examine(ctx) {
 			a.showFinding(f)
 			changes = append(changes, f.Fix...)
 			if first == nil {

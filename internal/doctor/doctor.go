@@ -6,6 +6,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,17 +52,34 @@ type Finding struct {
 	Fix   []browser.Change
 }
 
-// Examine runs the checks in order. What cannot be looked at because of an earlier
-// finding is left out.
-func (c Computer) Examine(ctx context.Context) []Finding {
-	all := []Finding{
-		{Check: "clock", Err: c.clock()},
-		{Check: "state", Err: c.writable(), About: c.State},
+// Here is this computer, as far as it is not the Holder's and the Registrar's.
+func Here(h *cie.Holder, r browser.Registrar) Computer {
+	modules, _ := os.ReadFile("/proc/modules") // none on other systems
+	return Computer{
+		Holder: h, Browser: r.Machine, Module: r.Module, NoModule: r.Missing, Modules: string(modules),
+		State: filepath.Dir(r.Machine.Journal), Now: time.Now(),
 	}
-	all = append(all, c.kernel())
-	all = append(all, c.readers(ctx)...)
-	all = append(all, Finding{Check: "module", Err: c.NoModule, About: c.Module})
-	return append(all, c.browsers()...)
+}
+
+// Examine runs the checks in order and gives each finding as soon as it is there.
+// What cannot be looked at because of an earlier finding is left out.
+func (c Computer) Examine(ctx context.Context) iter.Seq[Finding] {
+	return func(yield func(Finding) bool) {
+		for _, check := range []func() []Finding{
+			func() []Finding { return []Finding{{Check: "clock", Err: c.clock()}} },
+			func() []Finding { return []Finding{{Check: "state", Err: c.writable(), About: c.State}} },
+			func() []Finding { return []Finding{c.kernel()} },
+			func() []Finding { return c.readers(ctx) },
+			func() []Finding { return []Finding{{Check: "module", Err: c.NoModule, About: c.Module}} },
+			c.browsers,
+		} {
+			for _, f := range check() {
+				if ctx.Err() != nil || !yield(f) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // earliest is before this program was made: a clock that shows less has lost its
@@ -116,7 +134,9 @@ func contactOnly() []string {
 	return []string{"st-2xxx", "scr3310", "acr38u", "acr39u", "pc twin reader", "minilector evo"}
 }
 
-func isContactOnly(name string) bool {
+// ContactOnly says whether a reader of this name is known to have contacts and no
+// antenna.
+func ContactOnly(name string) bool {
 	for _, word := range contactOnly() {
 		if strings.Contains(strings.ToLower(name), word) {
 			return true
@@ -141,7 +161,7 @@ func (c Computer) readers(ctx context.Context) []Finding {
 	findings := []Finding{{Check: "service"}}
 	usable := 0
 	for _, s := range all {
-		if !isContactOnly(s.Reader.Name) {
+		if !ContactOnly(s.Reader.Name) {
 			usable++
 		}
 	}

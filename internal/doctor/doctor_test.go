@@ -54,7 +54,7 @@ func healthy(t *testing.T) (Computer, string) {
 // outcome is what one check says.
 func outcome(t *testing.T, c Computer, check string) Finding {
 	t.Helper()
-	for _, f := range c.Examine(context.Background()) {
+	for f := range c.Examine(context.Background()) {
 		if f.Check == check {
 			return f
 		}

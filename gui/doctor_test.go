@@ -1,0 +1,136 @@
+package gui
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/softwarecie/cie/applet/emulator"
+	"github.com/softwarecie/cie/internal/browser"
+	"github.com/softwarecie/cie/internal/doctor"
+	"github.com/softwarecie/cie/internal/i18n"
+)
+
+func TestDoctor(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	b.Open("win.doctor")
+	b.seesNow("win.doctor.looking")
+	b.sees("win.doctor.ill", "n", 2) // neither browser is connected
+	b.sees("error.not-connected.what")
+	b.sees("doctor.card")
+
+	b.tap("win.doctor.fix") // the first: Firefox
+	b.seesNow("win.doctor.fix.text")
+	if !strings.Contains(b.seen(), "+ name=Software CIE") {
+		t.Errorf("the change is not shown in\n%s", b.seen())
+	}
+	b.wantStates(browser.Absent, browser.Absent)
+	b.tap("win.cancel")
+	b.sees("win.doctor.ill", "n", 2)
+	b.wantStates(browser.Absent, browser.Absent)
+
+	b.tap("win.doctor.fix")
+	b.key("Return") // by the keyboard
+	b.sees("win.browsers.changed", "n", 1)
+	b.sees("win.doctor.ill", "n", 1)
+	b.wantStates(browser.Registered, browser.Absent)
+	b.tap("win.browsers.undo")
+	b.sees("win.doctor.ill", "n", 2)
+	b.wantStates(browser.Absent, browser.Absent)
+}
+
+func TestDoctorAllWell(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	r, err := b.demo.Browsers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Change(r.Own(), browser.Registrar.PlanAdd); err != nil {
+		t.Fatal(err)
+	}
+	b.Open("win.doctor")
+	b.sees("win.doctor.well")
+	b.demo.Cards[0].Remove()
+	b.key("Return") // again
+	b.sees("win.doctor.ill", "n", 1)
+	b.sees("error.no-card.what")
+}
+
+// Findings are seen as they come; leaving ends the examination.
+func TestDoctorIsLive(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	b.demo.Cards[0].Fail(1, emulator.Fault{Kind: "stall"})
+	b.Open("win.doctor")
+	b.sees("doctor.kernel") // comes before the card
+	b.seesNow("win.doctor.looking")
+	b.Open("win.pin")
+	b.demo.Cards[0].ClearFaults()
+	b.until("the card is let go", func() bool {
+		if b.work.TryLock() {
+			b.work.Unlock()
+			return true
+		}
+		return false
+	})
+	b.sees("win.pin.change.text")
+}
+
+func TestDoctorFails(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	works := b.deps.Browsers
+	b.deps.Browsers = func() (browser.Registrar, error) { return browser.Registrar{}, errors.New("no home") }
+	b.Open("win.doctor")
+	b.sees("win.retry")
+	b.deps.Browsers = works
+	b.tap("win.retry")
+	b.sees("win.doctor.ill", "n", 2)
+
+	// The file changes after the fix was planned: nothing is done.
+	b.tap("win.doctor.fix")
+	r, err := works()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(r.Machine.Home, ".mozilla", "firefox", "demo.default-esr", "pkcs11.txt")
+	if err := os.WriteFile(list, []byte("library=\nname=other\n\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.tap("win.doctor.fix.go")
+	b.sees("error.browser-changed.what")
+	b.tap("win.retry")
+	b.sees("win.doctor.ill", "n", 2)
+}
+
+// eachFinding shows the doctor with everything that can be found.
+func (b *bench) eachFinding(visit func(string)) {
+	b.Open("win.doctor")
+	s := b.trail[0].screen.(*doctorScreen)
+	s.cancel()
+	list := "library=/usr/lib/softwarecie/libcie-pkcs11.so\nname=Software CIE\n"
+	unconnected := doctor.Finding{
+		Check: "browser", Err: doctor.ErrUnregistered, About: "firefox:abcdefgh.default-esr",
+		Fix: []browser.Change{{File: "/home/somebody/.mozilla/firefox/abcdefgh.default-esr/pkcs11.txt", After: &list}},
+	}
+	e := s.begin(b.changed(nil, nil))
+	visit("doctor at work")
+	for _, f := range []doctor.Finding{
+		{Check: "state", About: "/home/somebody/.local/state/cie"},
+		{Check: "clock", Err: doctor.ErrClock},
+		{Check: "kernel", Err: doctor.ErrKernel, About: "pn533_usb"},
+		{Check: "reader", Err: doctor.ErrContactOnly, About: "Bit4id miniLector EVO [CCID] 00 00"},
+		{Check: "state", Err: doctor.ErrState, About: "/home/somebody/.local/state/cie"},
+		{Check: "module", Err: browser.ErrNoModule},
+		unconnected,
+		{Check: "other-software", Err: doctor.ErrRival, About: "chromium"},
+	} {
+		s.found(b.ctx, e, f)
+	}
+	s.ended(b.ctx, e, true)
+	visit("doctor")
+	s.ended(b.ctx, s.begin(nil), false)
+	visit("doctor: all well")
+	s.propose(unconnected)
+	visit("fix")
+}
