@@ -350,26 +350,59 @@ func TestLifted(t *testing.T) {
 	d.sees("", "win.pair.done", "name", d.cards[0].Holder().Name+" "+d.cards[0].Holder().Surname)
 	d.ledger(0, &from, "verify PIN 9000")
 
-	for _, n := range []int{1, 5, 12, 20, 26} {
-		d.goes("win.verify")
-		d.cards[0].Fail(n, emulator.Fault{Kind: "drop-before"})
-		d.typed(firstPIN)
-		time.Sleep(4 * time.Second)
-		verifies := 0
-		for _, e := range d.cards[0].Ledger()[from:] {
-			if e.Kind == "verify" {
-				verifies++
-			}
+	for _, operation := range []string{"win.verify", "win.change", "win.unblock"} {
+		for _, n := range []int{1, 5, 14, 20, 21} { // connect, read, prove, codes
+			d.lifted(operation, n)
 		}
-		from = len(d.cards[0].Ledger())
-		if verifies > 1 {
-			t.Errorf("lifted at command %d: %d VERIFY for one entry", n, verifies)
-		}
-		d.cards[0].ClearFaults()
 	}
-	if _, _, tries, _ := d.cards[0].Codes(); tries != 3 {
-		t.Errorf("%d tries left, want 3", tries)
+	if _, _, pinTries, pukTries := d.cards[0].Codes(); pinTries != 3 || pukTries != 10 {
+		t.Errorf("%d and %d tries left, want 3 and 10", pinTries, pukTries)
 	}
+}
+
+// lifted does an operation during which the card is lifted at its n-th command, and
+// laid down again. Whatever the window says then is so.
+func (d *desk) lifted(operation string, n int) {
+	d.t.Helper()
+	card, from := d.cards[0], len(d.cards[0].Ledger())
+	pin, _, _, _ := card.Codes()
+	next := secondPIN
+	if pin == secondPIN {
+		next = thirdPIN
+	}
+	d.goes(operation)
+	card.Fail(n, emulator.Fault{Kind: "drop-before"})
+	done := map[string]string{"win.verify": "cli.pin-right", "win.change": "cli.pin-changed", "win.unblock": "win.unblock.done"}[operation]
+	switch operation {
+	case "win.verify":
+		d.typed(pin)
+	case "win.change":
+		d.typed(pin, next, next)
+	case "win.unblock":
+		d.typed(puk, next, next)
+	}
+	worked := d.There(d.texts.T(done), 4*time.Second)
+	card.ClearFaults()
+	sent := map[string]int{}
+	for _, e := range card.Ledger()[from:] {
+		sent[e.Kind+" "+e.Reference]++
+	}
+	if sent["verify PIN"] > 1 || sent["verify PUK"] > 1 {
+		d.t.Errorf("%s, lifted at command %d: sent %v for one entry", operation, n, sent)
+	}
+	now, _, _, _ := card.Codes()
+	if changed := now == next; operation != "win.verify" && worked && !changed || now != pin && !changed {
+		d.t.Errorf("%s, lifted at command %d: PIN %s, was %s, chosen %s; it worked: %v", operation, n, now, pin, next, worked)
+	}
+	title, _ := d.Try("getactivewindow", "getwindowname")
+	told := d.texts.T("error.card-removed.what")
+	if sent["verify PIN"]+sent["verify PUK"] > 0 {
+		told = d.texts.T("error.pin-uncertain.what")
+	}
+	if !worked && !strings.HasPrefix(title, told) {
+		d.t.Errorf("%s, lifted at command %d: told %q, want %q", operation, n, title, told)
+	}
+	d.t.Logf("%s, lifted at command %d: %s; sent %v", operation, n, strings.TrimSpace(title), sent)
 }
 
 // After a PIN was used, and after it was given up, it is nowhere in memory.

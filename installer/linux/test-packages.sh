@@ -43,7 +43,8 @@ files() { in_root "find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -p
 
 # shellcheck disable=SC2016 # it is for the other shell
 begin='
-pcscd --foreground >/tmp/pcscd.log 2>&1 & daemon=$!
+# There is no session here that polkit could ask about.
+pcscd --foreground $(pcscd --help | grep -o -- --disable-polkit) >/tmp/pcscd.log 2>&1 & daemon=$!
 cie-emulator >/tmp/card.log 2>&1 & card=$!
 for try in $(seq 100); do cie status --json | grep -q "\"pan\"" && break; sleep 0.1; done
 '
