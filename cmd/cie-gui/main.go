@@ -21,6 +21,7 @@ import (
 	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/demo"
+	"github.com/softwarecie/cie/internal/doctor"
 	"github.com/softwarecie/cie/internal/i18n"
 	"github.com/softwarecie/cie/internal/secret"
 	"github.com/softwarecie/cie/internal/settings"
@@ -34,6 +35,10 @@ var version = "dev"
 const id = settings.DesktopID
 
 func main() {
+	run := run
+	if len(os.Args) == 3 && os.Args[1] == doctor.LoadCommand {
+		run = func() error { return doctor.Load(os.Args[2]) }
+	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "cie-gui:", err)
 		os.Exit(1)

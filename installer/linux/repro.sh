@@ -11,7 +11,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 build() (
-	git clone --quiet . "$1"
+	git clone --quiet "$folder/source" "$1"
 	cd "$1"
 	umask "$2"
 	installer/linux/build.sh "$arch" "build/linux-$arch"
@@ -19,6 +19,7 @@ build() (
 	go run ./installer/pack -out packages sums
 )
 
+git clone --quiet . "$folder/source" # what is committed meanwhile has no part in it
 build "$folder/one" 022 "$@"
 build "$folder/another/with a longer name" 027 "$@"
 cat "$folder/one/packages/SHA256SUMS"

@@ -20,29 +20,71 @@ type findingInfo struct {
 	Fix     []browser.Change `json:"fix,omitempty"`
 }
 
+// doctorFlags are those of the doctor.
+type doctorFlags struct {
+	fix, yes bool
+	report   string // file
+}
+
 func (a *App) doctorCommand() *cobra.Command {
-	fix := false
-	c := a.command("doctor", "cli.doctor", "  cie doctor\n  cie doctor --fix\n  cie doctor --json", func(ctx context.Context, _ []string) error {
-		r, err := browser.Installed(a.Module)
-		if err != nil {
-			return err
-		}
-		var changes []browser.Change
-		var first error
-		for f := range doctor.Here(a.holder, r).Examine(ctx) {
-			a.showFinding(f)
-			changes = append(changes, f.Fix...)
-			if first == nil {
-				first = f.Err
-			}
-		}
-		if !fix || len(changes) == 0 {
-			return first
-		}
-		return errors.Join(a.applyAgreed(r.Machine, changes), first)
+	var f doctorFlags
+	c := a.command("doctor", "cli.doctor", "  cie doctor\n  cie doctor --fix\n  cie doctor --report cie.zip\n  cie doctor --json", func(ctx context.Context, _ []string) error {
+		return a.doctor(ctx, f)
 	})
-	c.Flags().BoolVar(&fix, "fix", false, a.t("cli.flag.fix"))
+	c.Flags().BoolVar(&f.fix, "fix", false, a.t("cli.flag.fix"))
+	c.Flags().StringVar(&f.report, "report", "", a.t("cli.flag.report"))
+	c.Flags().BoolVar(&f.yes, "yes", false, a.t("cli.flag.yes"))
 	return c
+}
+
+func (a *App) doctor(ctx context.Context, f doctorFlags) error {
+	r, err := browser.Installed(a.Module)
+	if err != nil {
+		return err
+	}
+	computer := doctor.Here(a.holder, r)
+	var found []doctor.Finding
+	var changes []browser.Change
+	var first error
+	for finding := range computer.Examine(ctx) {
+		a.showFinding(finding)
+		found = append(found, finding)
+		changes = append(changes, finding.Fix...)
+		if first == nil {
+			first = finding.Err
+		}
+	}
+	if f.report != "" {
+		readers, _ := a.holder.Cards.Readers(ctx) // why there are none is among the findings
+		return a.report(f, computer.Report(a.Version, readers, found, func(err error) string { return a.messages.Explain(err).Code }))
+	}
+	if !f.fix || len(changes) == 0 {
+		return first
+	}
+	return errors.Join(a.applyAgreed(r.Machine, changes), first)
+}
+
+// report shows what is in a report, and writes it if a person agrees.
+func (a *App) report(f doctorFlags, r doctor.Report) error {
+	a.print("\n%s", a.t("cli.report.text"))
+	a.print("%s", r.Text())
+	if !f.yes && (!a.interactive() || !a.confirm(a.t("prompt.report", "word", a.t("word.yes"), "file", f.report), a.t("word.yes"))) {
+		a.say(a.t("cli.report.not-written"))
+		return nil
+	}
+	content, err := r.Zip()
+	if err != nil {
+		return err
+	}
+	return a.write(f.report, content)
+}
+
+// loadModuleCommand is what the doctor has another process do.
+func (a *App) loadModuleCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: doctor.LoadCommand, Hidden: true, Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return doctor.Load(args[0]) },
+	}
 }
 
 // showFinding prints one finding.

@@ -5,15 +5,16 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/softwarecie/cie/applet"
 	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/pairing"
 	"github.com/softwarecie/cie/internal/situation"
 	"github.com/softwarecie/cie/pcsc"
 )
@@ -29,9 +30,60 @@ var (
 	ErrRival = situation.New("other-software", "another CIE library registered")
 	// ErrClock means that the computer's date cannot be right.
 	ErrClock = situation.New("clock", "clock is wrong")
-	// ErrState means that the folder for what is remembered cannot be written.
+	// ErrState means that the folder for what is remembered cannot be written, or the
+	// disk is full.
 	ErrState = situation.New("state-folder", "state folder not writable")
+	// ErrHome means that the home folder is not this user's own.
+	ErrHome = situation.New("home-folder", "home folder is missing or another user's")
+	// ErrNoPCSCD means that the service for readers is not installed.
+	ErrNoPCSCD = situation.New("pcscd-missing", "pcscd not installed")
+	// ErrDriver means that the service has no driver for readers.
+	ErrDriver = situation.New("driver-missing", "no CCID driver installed")
+	// ErrScdaemon means that GnuPG's daemon may hold the reader.
+	ErrScdaemon = situation.New("scdaemon", "scdaemon may hold the reader")
+	// ErrLink means that the card does not always answer.
+	ErrLink = situation.New("link", "contact with the card is unreliable")
+	// ErrExpired means that the certificate of the card has expired.
+	ErrExpired = situation.New("expired", "certificate expired")
+	// ErrFewTries means that a PIN was wrong lately.
+	ErrFewTries = situation.New("few-tries", "PIN tries were lost")
+	// ErrArchitecture means that the library is for another kind of processor.
+	ErrArchitecture = situation.New("architecture", "library for another architecture")
+	// ErrLoad means that a program cannot load the library.
+	ErrLoad = situation.New("module-load", "library cannot be loaded")
 )
+
+// Finds are the checks in order, each with what it can find.
+func Finds() []Check {
+	return []Check{
+		{"clock", []error{ErrClock}},
+		{"home", []error{ErrHome}},
+		{"state", []error{ErrState}},
+		{"kernel", []error{ErrKernel}},
+		{"service", []error{ErrNoPCSCD, pcsc.ErrNoService, pcsc.ErrDenied}},
+		{"driver", []error{ErrDriver}},
+		{"scdaemon", []error{ErrScdaemon}},
+		{"reader", []error{cie.ErrNoReader, ErrContactOnly}},
+		{"card", []error{pcsc.ErrNoCard, cie.ErrForeign, pcsc.ErrBusy, pcsc.ErrNoAnswer}},
+		{"link", []error{ErrLink}},
+		{"genuine", []error{cie.ErrNotGenuine, cie.ErrUnknownIssuer}},
+		{"pairing", []error{pairing.ErrDamaged, pairing.ErrNewerVersion, pairing.ErrStale}},
+		{"certificate", []error{ErrExpired}},
+		{"tries", []error{ErrFewTries, applet.ErrPINBlocked}},
+		{"module", []error{browser.ErrNoModule, ErrArchitecture, ErrLoad}},
+		{"browser", []error{ErrUnregistered}},
+		{"other-software", []error{ErrRival}},
+	}
+}
+
+// Fixes are what a Finding can bring a fix for.
+func Fixes() []error { return []error{ErrScdaemon, ErrUnregistered} }
+
+// A Check is what is looked at, by its stable name, and what can be found.
+type Check struct {
+	Name  string
+	Finds []error
+}
 
 // A Computer is what is looked at.
 type Computer struct {
@@ -40,8 +92,12 @@ type Computer struct {
 	Module   string    // path of the library
 	NoModule error     // why there is no library; nil: there is
 	Modules  string    // list of the kernel's modules, as /proc/modules
+	Programs []string  // names of the programs that run
 	State    string    // folder for what is remembered
+	User     int       // number of the user, -1 where there is none
 	Now      time.Time //
+
+	Load func(ctx context.Context, module string) error // loads the library in another process; nil: it is not looked into
 }
 
 // A Finding is the outcome of one check.
@@ -55,10 +111,26 @@ type Finding struct {
 // Here is this computer, as far as it is not the Holder's and the Registrar's.
 func Here(h *cie.Holder, r browser.Registrar) Computer {
 	modules, _ := os.ReadFile("/proc/modules") // none on other systems
-	return Computer{
+	c := Computer{
 		Holder: h, Browser: r.Machine, Module: r.Module, NoModule: r.Missing, Modules: string(modules),
 		State: filepath.Dir(r.Machine.Journal), Now: time.Now(),
+		User: os.Geteuid(),
 	}
+	if r.Machine.Root == "" { // not that of a demonstration
+		c.Programs, c.Load = programs(), loadElsewhere
+	}
+	return c
+}
+
+// programs are the names of those that run (Linux).
+func programs() (names []string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/comm")
+	for _, f := range files {
+		if name, err := os.ReadFile(f); err == nil { // it may have ended
+			names = append(names, strings.TrimSpace(string(name)))
+		}
+	}
+	return names
 }
 
 // Examine runs the checks in order and gives each finding as soon as it is there.
@@ -67,10 +139,11 @@ func (c Computer) Examine(ctx context.Context) iter.Seq[Finding] {
 	return func(yield func(Finding) bool) {
 		for _, check := range []func() []Finding{
 			func() []Finding { return []Finding{{Check: "clock", Err: c.clock()}} },
+			func() []Finding { return []Finding{{Check: "home", Err: c.ownHome(), About: c.Browser.Home}} },
 			func() []Finding { return []Finding{{Check: "state", Err: c.writable(), About: c.State}} },
 			func() []Finding { return []Finding{c.kernel()} },
 			func() []Finding { return c.readers(ctx) },
-			func() []Finding { return []Finding{{Check: "module", Err: c.NoModule, About: c.Module}} },
+			func() []Finding { return []Finding{{Check: "module", Err: c.module(ctx), About: c.Module}} },
 			c.browsers,
 		} {
 			for _, f := range check() {
@@ -80,107 +153,6 @@ func (c Computer) Examine(ctx context.Context) iter.Seq[Finding] {
 			}
 		}
 	}
-}
-
-// earliest is before this program was made: a clock that shows less has lost its
-// battery.
-const earliest = 2026
-
-func (c Computer) clock() error {
-	if c.Now.Year() < earliest {
-		return ErrClock
-	}
-	return nil
-}
-
-// writable makes a file where pairings are kept, or in the first folder above that
-// is there, and removes it.
-func (c Computer) writable() error {
-	folder := c.State
-	for {
-		f, err := os.CreateTemp(folder, ".cie-")
-		switch {
-		case err == nil:
-			return errors.Join(f.Close(), os.Remove(f.Name()))
-		case os.IsNotExist(err) && filepath.Dir(folder) != folder:
-			folder = filepath.Dir(folder)
-		default:
-			return errors.Join(ErrState, err)
-		}
-	}
-}
-
-// kernelNFC are modules that take readers with these chips before PC/SC can (Linux,
-// drivers/nfc).
-func kernelNFC() []string { return []string{"pn533_usb", "pn533", "port100", "nfcsim"} }
-
-func (c Computer) kernel() Finding {
-	f := Finding{Check: "kernel"}
-	for _, line := range strings.Split(c.Modules, "\n") {
-		name, _, _ := strings.Cut(line, " ")
-		for _, n := range kernelNFC() {
-			if name == n && f.Err == nil {
-				f.Err, f.About = ErrKernel, n
-			}
-		}
-	}
-	return f
-}
-
-// contactOnly are words in the names of readers that have contacts and no antenna,
-// in lower case. The list is short on purpose: a model that is missing costs one
-// hint, a wrong one misleads.
-func contactOnly() []string {
-	return []string{"st-2xxx", "scr3310", "acr38u", "acr39u", "pc twin reader", "minilector evo"}
-}
-
-// ContactOnly says whether a reader of this name is known to have contacts and no
-// antenna.
-func ContactOnly(name string) bool {
-	for _, word := range contactOnly() {
-		if strings.Contains(strings.ToLower(name), word) {
-			return true
-		}
-	}
-	return false
-}
-
-// readers looks for the service, readers, and cards.
-func (c Computer) readers(ctx context.Context) []Finding {
-	all, err := c.Holder.Status(ctx)
-	if err == nil && len(all) == 0 {
-		err = cie.ErrNoReader
-	}
-	if err != nil {
-		check := "reader"
-		if errors.Is(err, pcsc.ErrNoService) || errors.Is(err, pcsc.ErrDenied) {
-			check = "service"
-		}
-		return []Finding{{Check: check, Err: err}}
-	}
-	findings := []Finding{{Check: "service"}}
-	usable := 0
-	for _, s := range all {
-		if !ContactOnly(s.Reader.Name) {
-			usable++
-		}
-	}
-	if usable == 0 {
-		return append(findings, Finding{Check: "reader", Err: ErrContactOnly, About: all[0].Reader.Name})
-	}
-	findings = append(findings, Finding{Check: "reader"})
-	found := Finding{Check: "card", Err: pcsc.ErrNoCard}
-	for _, s := range all {
-		switch {
-		case s.CIE:
-			return append(findings, Finding{Check: "card", About: s.Reader.Name}, Finding{Check: "pairing", Err: s.Damaged})
-		case s.Err != nil:
-			found.Err, found.About = s.Err, s.Reader.Name
-		case s.Reader.Present && errors.Is(found.Err, pcsc.ErrNoCard):
-			found.Err, found.About = cie.ErrForeign, s.Reader.Name
-		}
-	}
-	return append(findings, found)
 }
 
 // browsers looks at each program of the user; what can be fixed says how.

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/pairing"
 	"github.com/softwarecie/cie/pcsc"
 )
 
@@ -30,7 +32,7 @@ func healthy(t *testing.T) (Computer, string) {
 	lib := filepath.Join(home, "lib")
 	list := filepath.Join(home, ".pki", "nssdb", "pkcs11.txt")
 	for path, content := range map[string]string{
-		filepath.Join(lib, "libcie-pkcs11.so"): "", filepath.Join(lib, "cie-pkcs11-helper"): "",
+		filepath.Join(lib, "cie-pkcs11-helper"):                    "",
 		filepath.Join(home, ".config", "chromium", "Last Version"): "142", list: "library=\nname=NSS Internal PKCS #11 Module\n\n",
 	} {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -40,13 +42,24 @@ func healthy(t *testing.T) (Computer, string) {
 			t.Fatal(err)
 		}
 	}
+	module := filepath.Join(lib, "libcie-pkcs11.so") // of the right architecture
+	if program, err := os.Executable(); err != nil || os.Symlink(program, module) != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"usr/sbin/pcscd", "usr/lib/pcsc/drivers/ifd-ccid.bundle/x"} {
+		path = filepath.Join(home, path)
+		if os.MkdirAll(filepath.Dir(path), 0o700) != nil || os.WriteFile(path, nil, 0o600) != nil {
+			t.Fatal(path)
+		}
+	}
 	return Computer{
+		Load: func(context.Context, string) error { return nil }, User: os.Geteuid(), Programs: []string{"bash"},
 		Holder: &cie.Holder{Cards: cards{readers: []pcsc.Reader{{Name: "ACS ACR1252 Dual Reader 00 00"}}}},
 		Browser: browser.Machine{
 			OS: "linux", Root: home, Home: home, Getenv: func(string) string { return "" },
 			Running: func(int) bool { return false }, Journal: filepath.Join(home, "journal"),
 		},
-		Module: filepath.Join(lib, "libcie-pkcs11.so"), State: filepath.Join(home, "state", "cie"),
+		Module: module, State: filepath.Join(home, "state", "cie"),
 		Modules: "usbcore 1 0 - Live 0x0\n", Now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC),
 	}, list
 }
@@ -84,10 +97,31 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 		{"card", func(c *Computer) {
 			c.Holder.Cards = cards{readers: []pcsc.Reader{{Name: "r", Present: true, Mute: true}}}
 		}, pcsc.ErrNoAnswer},
+		{"home", func(c *Computer) { c.Browser.Home = filepath.Join(c.Browser.Home, "nowhere") }, ErrHome},
+		{"home", func(c *Computer) { c.User++ }, ErrHome},
+		{"home", func(c *Computer) { c.Browser.Home = "." }, ErrHome},
+		{"service", func(c *Computer) {
+			c.Holder.Cards = cards{err: pcsc.ErrNoService}
+			remove(t, c, "usr/sbin/pcscd")
+		}, ErrNoPCSCD},
+		{"driver", func(c *Computer) {
+			c.Holder.Cards = cards{}
+			remove(t, c, "usr/lib/pcsc")
+		}, ErrDriver},
+		{"scdaemon", func(c *Computer) {
+			c.Holder.Cards = cards{}
+			c.Programs = append(c.Programs, "scdaemon")
+		}, ErrScdaemon},
+		{"scdaemon", func(c *Computer) {
+			c.Holder.Cards = cards{readers: []pcsc.Reader{{Name: "r", Present: true, ATR: []byte{0x3B, 0x80}, Exclusive: true}}}
+			c.Programs = append(c.Programs, "scdaemon")
+		}, ErrScdaemon},
 		{"module", func(c *Computer) { c.NoModule = browser.ErrNoModule }, browser.ErrNoModule},
+		{"module", func(c *Computer) { c.Module = filepath.Join(c.Browser.Home, "lib", "cie-pkcs11-helper") }, ErrArchitecture},
+		{"module", func(c *Computer) { c.Load = func(context.Context, string) error { return errors.New("crash") } }, ErrLoad},
 	} {
 		c, _ := healthy(t)
-		if tt.check != "card" { // there is none
+		if tt.check != "card" && tt.check != "driver" && tt.check != "scdaemon" { // looked at only where there is none
 			if f := outcome(t, c, tt.check); f.Err != nil {
 				t.Errorf("%s finds %v where nothing is wrong", tt.check, f.Err)
 			}
@@ -96,6 +130,86 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 		if f := outcome(t, c, tt.check); !errors.Is(f.Err, tt.want) {
 			t.Errorf("%s finds %v, want %v", tt.check, f.Err, tt.want)
 		}
+	}
+}
+
+// remove removes something from the computer.
+func remove(t *testing.T, c *Computer, path string) {
+	t.Helper()
+	if err := os.RemoveAll(filepath.Join(c.Browser.Root, path)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Every finding of the tests, and every other, is in the table of the documents.
+func TestFindsAreComplete(t *testing.T) {
+	listed := func(check string, err error) bool {
+		return slices.ContainsFunc(Finds(), func(c Check) bool {
+			return c.Name == check && slices.ContainsFunc(c.Finds, func(e error) bool { return errors.Is(err, e) })
+		})
+	}
+	for check, err := range map[string]error{
+		"clock": ErrClock, "home": ErrHome, "state": ErrState, "kernel": ErrKernel, "service": ErrNoPCSCD, "driver": ErrDriver,
+		"scdaemon": ErrScdaemon, "reader": ErrContactOnly, "card": cie.ErrForeign, "link": ErrLink, "genuine": cie.ErrNotGenuine,
+		"pairing": pairing.ErrStale, "certificate": ErrExpired, "tries": ErrFewTries, "module": ErrLoad, "browser": ErrUnregistered,
+		"other-software": ErrRival,
+	} {
+		if !listed(check, err) {
+			t.Errorf("%s: %v is not listed", check, err)
+		}
+	}
+}
+
+// A library of another processor is refused by its header alone.
+func TestArchitecture(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[18], content[19] = 0x08, 0 // e_machine (ELF, figure 1-3): MIPS
+	other := filepath.Join(t.TempDir(), "libcie-pkcs11.so")
+	if err := os.WriteFile(other, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := architecture(other); !errors.Is(err, ErrArchitecture) {
+		t.Errorf("got %v", err)
+	}
+	if err := architecture(program); err != nil {
+		t.Errorf("of this processor: %v", err)
+	}
+}
+
+// The fix for GnuPG's daemon keeps what is there, and undo takes it back.
+func TestFixScdaemonAndUndo(t *testing.T) {
+	c, _ := healthy(t)
+	c.Programs = []string{"scdaemon"}
+	file := filepath.Join(c.Browser.Home, ".gnupg", "scdaemon.conf")
+	const own = "reader-port 32768"
+	if os.MkdirAll(filepath.Dir(file), 0o700) != nil || os.WriteFile(file, []byte(own), 0o600) != nil {
+		t.Fatal(file)
+	}
+	f := c.scdaemon()
+	if !errors.Is(f.Err, ErrScdaemon) || len(f.Fix) != 1 {
+		t.Fatalf("finding %+v", f)
+	}
+	if _, err := c.Browser.Apply(f.Fix); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(file); string(got) != own+"\ndisable-ccid\npcsc-shared\n" {
+		t.Errorf("file is %q", got)
+	}
+	if f := c.scdaemon(); f.Err != nil {
+		t.Errorf("after the fix: %v", f.Err)
+	}
+	if _, err := c.Browser.Undo(); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(file); string(got) != own {
+		t.Errorf("after undo %q", got)
 	}
 }
 

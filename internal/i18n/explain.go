@@ -46,16 +46,21 @@ const (
 // situations is the list of all of them. A code, once released, keeps its
 // meaning for ever; one that is given up is not used again.
 var situations = map[string]situation{
-	"no-service":   {"CIE-SYS-01", unchanged},
-	"denied":       {"CIE-SYS-02", unchanged},
-	"kernel-nfc":   {"CIE-SYS-03", unchanged},
-	"clock":        {"CIE-SYS-04", unchanged},
-	"state-folder": {"CIE-SYS-05", unchanged},
+	"no-service":     {"CIE-SYS-01", unchanged},
+	"denied":         {"CIE-SYS-02", unchanged},
+	"kernel-nfc":     {"CIE-SYS-03", unchanged},
+	"clock":          {"CIE-SYS-04", unchanged},
+	"state-folder":   {"CIE-SYS-05", unchanged},
+	"home-folder":    {"CIE-SYS-06", unchanged},
+	"pcscd-missing":  {"CIE-SYS-07", unchanged},
+	"driver-missing": {"CIE-SYS-08", unchanged},
+	"scdaemon":       {"CIE-SYS-09", unchanged},
 
 	"no-reader":    {"CIE-RDR-01", unchanged},
 	"busy":         {"CIE-RDR-02", unchanged},
 	"exclusive":    {"CIE-RDR-03", unchanged},
 	"contact-only": {"CIE-RDR-04", unchanged},
+	"link":         {"CIE-RDR-05", unchanged},
 
 	"no-card":       {"CIE-CRD-01", unchanged},
 	"card-removed":  {"CIE-CRD-02", unchanged},
@@ -67,6 +72,7 @@ var situations = map[string]situation{
 	"other-card":    {"CIE-CRD-08", unchanged},
 	"card-data":     {"CIE-CRD-09", unchanged},
 	"card-refused":  {"CIE-CRD-10", unchanged},
+	"expired":       {"CIE-CRD-11", unchanged},
 
 	"code-length":         {"CIE-PIN-01", unchanged},
 	"pin-wrong":           {"CIE-PIN-02", unchanged}, // a WrongCodeError says the tries
@@ -81,6 +87,7 @@ var situations = map[string]situation{
 	"new-pin-repeat":      {"CIE-PIN-11", unchanged},
 	"new-pin-length":      {"CIE-PIN-12", unchanged},
 	"pin-uncertain":       {"CIE-PIN-13", uncertain},
+	"few-tries":           {"CIE-PIN-14", unchanged},
 
 	"puk-wrong":    {"CIE-PUK-01", unchanged}, // a WrongCodeError says the tries
 	"puk-blocked":  {"CIE-PUK-02", nonePUK},
@@ -112,6 +119,8 @@ var situations = map[string]situation{
 	"nothing-to-undo": {"CIE-BRW-04", unchanged},
 	"not-connected":   {"CIE-BRW-05", unchanged},
 	"other-software":  {"CIE-BRW-06", unchanged},
+	"architecture":    {"CIE-BRW-07", unchanged},
+	"module-load":     {"CIE-BRW-08", unchanged},
 
 	"cancelled":     {"CIE-APP-01", unchanged},
 	"usage":         {"CIE-APP-02", unchanged},

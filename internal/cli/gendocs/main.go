@@ -5,15 +5,19 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
 	"github.com/softwarecie/cie/internal/cli"
+	"github.com/softwarecie/cie/internal/doctor"
+	"github.com/softwarecie/cie/internal/i18n"
 )
 
 // preface is what is true of every command.
@@ -104,10 +108,48 @@ func write(docs, man string) error {
 	if err := os.WriteFile(filepath.Join(docs, "cli.md"), text.Bytes(), 0o644); err != nil { //nolint:gosec // a public document
 		return err
 	}
+	if err := os.WriteFile(filepath.Join(docs, "doctor.md"), faults(), 0o644); err != nil { //nolint:gosec // a public document
+		return err
+	}
 	if err := os.MkdirAll(man, 0o755); err != nil { //nolint:gosec // manual pages are for everybody
 		return err
 	}
 	return doc.GenManTree(root, &doc.GenManHeader{Title: "CIE", Section: "1", Source: "Software CIE", Manual: "User Commands"}, man)
+}
+
+// doctorPreface stands before the table of what the doctor finds.
+const doctorPreface = `# The doctor
+
+Generated from the program: ` + "`make docs`" + `.
+
+` + "`cie doctor`" + ` looks at everything between the computer's clock and the browsers, in this order, and says what is
+wrong and what to do. It presents no code and changes nothing. ` + "`--fix`" + ` makes the changes that help, after showing each
+line; ` + "`cie browser undo`" + ` takes them back. ` + "`--report FILE.zip`" + ` shows a report for support, then writes it: codes, counts,
+versions and names of products, nothing of a person, a card or a path. The exit status is that of the first finding.
+
+What a check does not need, it leaves alone: without a service there are no readers to look at. "contact with the card"
+has the card answer ten times three harmless commands, and tells how often it did and how fast. The library is loaded by
+another process. There is no list of readers that are known to be unreliable: reports were found of single devices and old
+drivers only, which is no reason to warn of a model.
+
+| check | finding | code | remedy | ` + "`--fix`" + ` |
+|---|---|---|---|---|
+`
+
+// faults is the table of what the doctor finds.
+func faults() []byte {
+	texts, fixes := i18n.Load(i18n.English), doctor.Fixes()
+	text := bytes.NewBufferString(doctorPreface)
+	for _, c := range doctor.Finds() {
+		for _, err := range c.Finds {
+			m, fix := texts.Explain(err), ""
+			if slices.ContainsFunc(fixes, func(e error) bool { return errors.Is(err, e) }) {
+				fix = "yes"
+			}
+			fmt.Fprintf(text, "| %s | %s | %s | %s | %s |\n", texts.T("doctor."+c.Name), m.What, m.Code, m.Next, fix)
+		}
+	}
+	return text.Bytes()
 }
 
 // commands writes a section for every command that does something.

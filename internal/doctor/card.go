@@ -1,0 +1,153 @@
+package doctor
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/softwarecie/cie/applet"
+	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/pairing"
+	"github.com/softwarecie/cie/internal/trust"
+	"github.com/softwarecie/cie/pcsc"
+)
+
+// contactOnly are words in the names of readers that have contacts and no antenna,
+// in lower case. The list is short on purpose: a model that is missing costs one
+// hint, a wrong one misleads.
+func contactOnly() []string {
+	return []string{"st-2xxx", "scr3310", "acr38u", "acr39u", "pc twin reader", "minilector evo"}
+}
+
+// ContactOnly says whether a reader of this name is known to have contacts and no
+// antenna.
+func ContactOnly(name string) bool {
+	for _, word := range contactOnly() {
+		if strings.Contains(strings.ToLower(name), word) {
+			return true
+		}
+	}
+	return false
+}
+
+// readers looks for the service, readers, and cards.
+func (c Computer) readers(ctx context.Context) []Finding {
+	all, err := c.Holder.Status(ctx)
+	switch {
+	case errors.Is(err, pcsc.ErrNoService) && !c.hasService():
+		return []Finding{{Check: "service", Err: ErrNoPCSCD}}
+	case errors.Is(err, pcsc.ErrNoService), errors.Is(err, pcsc.ErrDenied):
+		return []Finding{{Check: "service", Err: err}}
+	case err != nil:
+		return []Finding{{Check: "reader", Err: err}}
+	}
+	findings := []Finding{{Check: "service"}}
+	if len(all) == 0 { // why there is none
+		return append(findings, c.driver(), c.scdaemon(), Finding{Check: "reader", Err: cie.ErrNoReader})
+	}
+	if !slices.ContainsFunc(all, func(s cie.Status) bool { return !ContactOnly(s.Reader.Name) }) {
+		return append(findings, Finding{Check: "reader", Err: ErrContactOnly, About: all[0].Reader.Name})
+	}
+	findings = append(findings, Finding{Check: "reader"})
+	found := Finding{Check: "card", Err: pcsc.ErrNoCard}
+	for _, s := range all {
+		switch {
+		case s.CIE:
+			return append(findings, c.card(ctx, s)...)
+		case s.Err != nil:
+			found.Err, found.About = s.Err, s.Reader.Name
+		case s.Reader.Present && errors.Is(found.Err, pcsc.ErrNoCard):
+			found.Err, found.About = cie.ErrForeign, s.Reader.Name
+		}
+	}
+	if errors.Is(found.Err, pcsc.ErrBusy) {
+		findings = append(findings, c.scdaemon())
+	}
+	return append(findings, found)
+}
+
+// card looks at a CIE, and at what is remembered of it.
+func (c Computer) card(ctx context.Context, s cie.Status) []Finding {
+	name := s.Reader.Name
+	if s.Family != "" {
+		name += " · " + s.Family
+	}
+	findings := []Finding{{Check: "card", About: name}, c.link(ctx, s.Reader), c.genuine(ctx, s.Reader)}
+	record := Finding{Check: "pairing", Err: s.Damaged}
+	if s.Record != nil && s.Record.Suspect {
+		record.Err = pairing.ErrStale
+	}
+	findings = append(findings, record)
+	if s.Record != nil {
+		findings = append(findings, c.certificate(*s.Record), tries(*s.Record))
+	}
+	return findings
+}
+
+// looks is how often a card is looked at to judge the link: three commands each.
+const looks = 10
+
+// link has a card answer harmless commands: how often it does, and how fast.
+func (c Computer) link(ctx context.Context, r pcsc.Reader) Finding {
+	var taken []time.Duration
+	for range looks {
+		begun := time.Now()
+		if s := c.Holder.Look(ctx, r); s.Err == nil && s.CIE {
+			taken = append(taken, time.Since(begun))
+		}
+	}
+	f := Finding{Check: "link", About: fmt.Sprintf("%d/%d", len(taken), looks)}
+	if len(taken) > 0 {
+		slices.Sort(taken)
+		f.About += fmt.Sprintf(" · %d ms", taken[len(taken)/2].Milliseconds())
+	}
+	if len(taken) < looks {
+		f.Err = ErrLink
+	}
+	return f
+}
+
+// genuine has the card prove itself, without a code.
+func (c Computer) genuine(ctx context.Context, r pcsc.Reader) Finding {
+	f := Finding{Check: "genuine"}
+	found, err := c.Holder.CheckCard(ctx, cie.Target{Reader: r.Name})
+	switch {
+	case err != nil:
+		f.Err = err
+	case found.Genuine == trust.Failed:
+		f.Err = cie.ErrNotGenuine
+	case found.Genuine == trust.Unknown:
+		f.Err = cie.ErrUnknownIssuer
+	case found.Genuine == trust.Test:
+		f.About = "TEST"
+	}
+	return f
+}
+
+func (c Computer) certificate(r pairing.Record) Finding {
+	f := Finding{Check: "certificate"}
+	certificate, err := x509.ParseCertificate(r.Certificate)
+	switch {
+	case err != nil:
+		f.Err = fmt.Errorf("%w: %w", pairing.ErrDamaged, err)
+	case cie.ExpiredAt(certificate, c.Now):
+		f.Err = ErrExpired
+	}
+	return f
+}
+
+// tries judges those that were left when the card was last seen.
+func tries(r pairing.Record) Finding {
+	f := Finding{Check: "tries"}
+	switch r.Tries {
+	case 0:
+		f.Err = applet.ErrPINBlocked
+	case 1, 2:
+		f.Err = ErrFewTries
+	}
+	return f
+}

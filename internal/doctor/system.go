@@ -1,0 +1,133 @@
+package doctor
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/softwarecie/cie/internal/browser"
+)
+
+// earliest is before this program was made: a clock that shows less has lost its
+// battery.
+const earliest = 2026
+
+func (c Computer) clock() error {
+	if c.Now.Year() < earliest {
+		return ErrClock
+	}
+	return nil
+}
+
+// writable makes a file where pairings are kept, or in the first folder above that
+// is there, and removes it.
+func (c Computer) writable() error {
+	folder := c.State
+	for {
+		f, err := os.CreateTemp(folder, ".cie-")
+		switch {
+		case err == nil:
+			_, full := f.Write(make([]byte, 4096))
+			if err := errors.Join(full, f.Close(), os.Remove(f.Name())); err != nil {
+				return errors.Join(ErrState, err)
+			}
+			return nil
+		case os.IsNotExist(err) && filepath.Dir(folder) != folder:
+			folder = filepath.Dir(folder)
+		default:
+			return errors.Join(ErrState, err)
+		}
+	}
+}
+
+// kernelNFC are modules that take readers with these chips before PC/SC can (Linux,
+// drivers/nfc).
+func kernelNFC() []string { return []string{"pn533_usb", "pn533", "port100", "nfcsim"} }
+
+func (c Computer) kernel() Finding {
+	f := Finding{Check: "kernel"}
+	for _, line := range strings.Split(c.Modules, "\n") {
+		name, _, _ := strings.Cut(line, " ")
+		for _, n := range kernelNFC() {
+			if name == n && f.Err == nil {
+				f.Err, f.About = ErrKernel, n
+			}
+		}
+	}
+	return f
+}
+
+// ownHome says what is odd about the home folder.
+func (c Computer) ownHome() error {
+	info, err := os.Stat(c.Browser.Home)
+	if err != nil || !info.IsDir() || !filepath.IsAbs(c.Browser.Home) {
+		return errors.Join(ErrHome, err)
+	}
+	if owner, known := ownerOf(info); known && c.User >= 0 && owner != c.User {
+		return ErrHome
+	}
+	return nil
+}
+
+// at is a path of the computer.
+func (c Computer) at(path string) string { return filepath.Join(c.Browser.Root, path) }
+
+// anyOf says whether one of some files is there.
+func (c Computer) anyOf(patterns ...string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		found, _ := filepath.Glob(c.at(p))
+		return len(found) > 0
+	})
+}
+
+// hasService says whether the service for readers is installed. Other systems
+// bring it.
+func (c Computer) hasService() bool {
+	return c.Browser.OS != "linux" || c.anyOf("/usr/sbin/pcscd", "/usr/bin/pcscd", "/usr/local/sbin/pcscd")
+}
+
+// driver looks for the driver of readers, in the folders that distributions use.
+func (c Computer) driver() Finding {
+	f := Finding{Check: "driver"}
+	if c.Browser.OS == "linux" && !c.anyOf("/usr/lib*/pcsc/drivers/*.bundle", "/usr/lib/*/pcsc/drivers/*.bundle", "/usr/local/lib/pcsc/drivers/*.bundle") {
+		f.Err = ErrDriver
+	}
+	return f
+}
+
+// sharing are the lines by which GnuPG's daemon goes through the service and leaves
+// the card to others (GnuPG manual, 7.5 scdaemon options).
+func sharing() []string { return []string{"disable-ccid", "pcsc-shared"} }
+
+// scdaemon finds GnuPG's daemon, which takes a reader for itself unless told
+// otherwise.
+func (c Computer) scdaemon() Finding {
+	f := Finding{Check: "scdaemon"}
+	if !slices.Contains(c.Programs, "scdaemon") {
+		return f
+	}
+	file := filepath.Join(c.Browser.Home, ".gnupg", "scdaemon.conf")
+	change := browser.Change{Place: "scdaemon", File: file, Mode: 0o600}
+	before, err := os.ReadFile(file)
+	if err == nil {
+		text := string(before)
+		change.Before = &text
+	}
+	after := string(before)
+	for _, line := range sharing() {
+		if !slices.Contains(strings.Split(string(before), "\n"), line) {
+			if after != "" && !strings.HasSuffix(after, "\n") {
+				after += "\n"
+			}
+			after += line + "\n"
+		}
+	}
+	if after == string(before) {
+		return f
+	}
+	change.After = &after
+	f.Err, f.Fix = ErrScdaemon, []browser.Change{change}
+	return f
+}
