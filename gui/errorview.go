@@ -55,7 +55,7 @@ func remedy(situation string) (key string, open opener) {
 		return "win.unblock", newUnblock
 	case "not-paired", "half-stale", "pairing-damaged":
 		return "win.pair.go", newPair
-	case "not-connected":
+	case "not-connected", "login-module":
 		return "win.browsers", newBrowsers
 	}
 	return "", nil

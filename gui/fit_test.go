@@ -90,6 +90,7 @@ func (b *bench) eachView(before, after state, visit func(name string)) {
 	b.eachKept(visit)
 	b.eachBrowser(visit)
 	b.eachFinding(visit)
+	b.eachLogin(visit)
 	b.state = after
 	b.Open(home)
 	visit("home")

@@ -57,6 +57,14 @@ func (s *homeScreen) cards(now state) {
 			s.box.Add(panel(stacked(2*unit, marked(iconCard, theme.ColorNamePrimary, paragraph(w.t("win.new-card", "reader", c.Reader.Name))), beside(pair)), theme.ColorNamePrimary))
 		}
 	}
+	if try := w.tryLogin(); try != nil {
+		eachButton(s.box, func(b *button) {
+			if b.weight == primary { // something else comes first
+				try.weight = plain
+			}
+		})
+		s.box.Add(beside(try))
+	}
 	if len(now.paired) > 1 {
 		s.box.Add(beside(newButton(quiet, w.t("win.unpair.all"), func() { w.Go(newUnpair(now.paired...)) })))
 	}

@@ -60,7 +60,7 @@ func (s *pairScreen) paired(record pairing.Record, offer []browser.Place) {
 	if record.HasHalf() {
 		more.Add(paragraph(w.t("win.pair.done.half")))
 	}
-	var next *button
+	next := w.tryLogin()
 	if len(offer) > 0 {
 		more.Add(paragraph(w.t("win.pair.browsers", "names", strings.Join(browser.Products(offer), ", "))))
 		next = newButton(primary, w.t("win.pair.browsers.go"), s.onConnect)
@@ -85,5 +85,5 @@ func (s *pairScreen) onConnect() {
 			more.Add(o)
 		}
 		return err
-	}, func() { s.conclude(w.t("win.pair.connected"), more, nil) }, func() { w.Open("win.browsers") })
+	}, func() { s.conclude(w.t("win.pair.connected"), more, w.tryLogin()) }, func() { w.Open("win.browsers") })
 }

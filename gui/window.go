@@ -21,6 +21,7 @@ import (
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/i18n"
 	"github.com/softwarecie/cie/internal/icon"
+	"github.com/softwarecie/cie/internal/logintest"
 	"github.com/softwarecie/cie/internal/settings"
 )
 
@@ -34,9 +35,18 @@ type Deps struct {
 	Version  string
 	Tray     bool                              // the desktop has a tray
 	Demo     []DemoCard                        // the emulated cards of the demonstration; nil: real ones
+	Login    Login                             // what tries the login at level 3
 	Browsers func() (browser.Registrar, error) // of this person's programs; called beside the window's goroutine
 
 	Do func(func()) // has the window's goroutine run a function; nil: fyne.Do
+}
+
+// A Login tries the login at level 3 with a browser.
+type Login struct {
+	Programs []logintest.Program // that are installed
+	// Try is called beside the window's goroutine, and tells the steps it reaches. nil:
+	// there is nothing to try, as in the demonstration.
+	Try func(context.Context, logintest.Program, func(logintest.Step)) (logintest.Login, error)
 }
 
 // A DemoCard is an emulated card as the demonstration shows it.

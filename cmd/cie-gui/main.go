@@ -23,6 +23,7 @@ import (
 	"github.com/softwarecie/cie/internal/demo"
 	"github.com/softwarecie/cie/internal/doctor"
 	"github.com/softwarecie/cie/internal/i18n"
+	"github.com/softwarecie/cie/internal/logintest"
 	"github.com/softwarecie/cie/internal/secret"
 	"github.com/softwarecie/cie/internal/settings"
 	"github.com/softwarecie/cie/pcsc"
@@ -114,6 +115,13 @@ func wire(demonstrate bool) (deps gui.Deps, done func(), err error) {
 		}
 	}
 	deps.Holder, err = s.Holder(cie.OnPCSC(client), settings.KeyringPatience)
+	deps.Login = gui.Login{Programs: logintest.Programs(), Try: func(ctx context.Context, p logintest.Program, reached func(logintest.Step)) (logintest.Login, error) {
+		r, err := deps.Browsers()
+		if err != nil {
+			return logintest.Login{}, err
+		}
+		return logintest.Test{Holder: deps.Holder, Registrar: r, Program: p, Reached: reached}.Run(ctx)
+	}}
 	return deps, func() { _ = client.Close() }, err
 }
 

@@ -190,7 +190,9 @@ func story(d *desk) {
 	}
 	d.Keys("Return") // the browsers are offered
 	d.sees("04-connected", "win.pair.connected")
-	d.Keys("Return")
+	d.Keys("Return") // the login is offered
+	d.sees("04-login", "win.login")
+	d.Keys("ctrl+1")
 	d.sees("05-home", "win.cards", "n", 1)
 
 	d.change(&from)

@@ -7,35 +7,33 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/softwarecie/cie/applet/emulator"
+	"github.com/softwarecie/cie/internal/chromium"
 	"github.com/softwarecie/cie/internal/demosite"
 	"github.com/softwarecie/cie/internal/rig"
 )
 
-const (
-	pinWindow    = "Unlock Security Device" // the title of the window, in English
-	closingLimit = 20 * time.Second
-)
+// pinWindow is the title of the window that asks for the PIN, in English.
+const pinWindow = "Unlock Security Device"
 
 // signing is how many commands come before one of those that make the signature,
 // from when the PIN was typed: a login with four digits has 21.
 const signing = 22
 
-// A chromium is a Chromium of a person who has just been given an account, with
+// A seat is a Chromium of a person who has just been given an account, with
 // module and CA in the database that it shares with others.
-type chromium struct {
+type seat struct {
 	desk
 	display
-	*devtools
+	*chromium.Browser
 	t *testing.T
 }
 
 // newChromium prepares one on a desk; open starts it.
-func newChromium(t *testing.T, d desk) *chromium {
+func newChromium(t *testing.T, d desk) *seat {
 	t.Helper()
 	rig.Need(t, "modutil")
 	c, home := newAccount(t, d)
@@ -54,10 +52,10 @@ func newChromium(t *testing.T, d desk) *chromium {
 }
 
 // newAccount is a Chromium that has never run, and the empty home folder.
-func newAccount(t *testing.T, d desk) (*chromium, string) {
+func newAccount(t *testing.T, d desk) (*seat, string) {
 	t.Helper()
 	rig.Need(t, "chromium", "certutil", "pgrep")
-	c, home := &chromium{desk: d, display: newDisplay(t), t: t}, t.TempDir()
+	c, home := &seat{desk: d, display: newDisplay(t), t: t}, t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("LANGUAGE", "en")
 	return c, home
@@ -65,36 +63,21 @@ func newAccount(t *testing.T, d desk) (*chromium, string) {
 
 // open starts Chromium with a page. At the end of the test it is closed as at the
 // end of a day; it and the helper must be gone soon.
-func (c *chromium) open(url string) {
+func (c *seat) open(url string) {
 	c.t.Helper()
-	arguments := []string{"--no-first-run", "--no-default-browser-check", "--disable-gpu", "--lang=en", "--remote-debugging-pipe", "--user-data-dir=" + c.t.TempDir(), url}
-	if os.Getuid() == 0 {
-		arguments = append(arguments, "--no-sandbox") // it does not start otherwise
-	}
-	browser := exec.Command("chromium", arguments...)
-	browser.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	d, begun, err := newDevtools(browser)
+	browser, err := chromium.Start(chromium.Options{Program: "chromium", URL: url, Arguments: []string{"--disable-gpu", "--lang=en"}})
 	must(c.t, err)
-	c.devtools = d
-	must(c.t, browser.Start())
-	begun()
+	c.Browser = browser
 	c.t.Cleanup(func() {
-		defer d.close()
-		ended := make(chan struct{})
-		go func() { defer close(ended); _ = browser.Wait() }()
-		_ = browser.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-ended:
-		case <-time.After(closingLimit):
-			c.t.Errorf("chromium did not end in %v", closingLimit)
+		if err := browser.Close(); err != nil {
+			c.t.Error(err)
 		}
 		wantNoHelper(c.t)
-		_ = syscall.Kill(-browser.Process.Pid, syscall.SIGKILL) // what is left of it
 	})
 }
 
 // visit types an address.
-func (c *chromium) visit(url string) {
+func (c *seat) visit(url string) {
 	c.t.Helper()
 	c.Keys("ctrl+l")
 	c.Do("type", url)
@@ -119,7 +102,7 @@ func wantNoHelper(t *testing.T) {
 // confirm presses Return to take the certificate that is offered, until it has led
 // on. When the question comes up cannot be seen from outside; before it, the key does
 // nothing.
-func (c *chromium) confirm(done func() bool) {
+func (c *seat) confirm(done func() bool) {
 	c.t.Helper()
 	for c.Ctx.Err() == nil {
 		time.Sleep(700 * time.Millisecond)
@@ -134,7 +117,7 @@ func (c *chromium) confirm(done func() bool) {
 
 // choose confirms the choice of the certificate, and returns the window that then
 // asks for the PIN. Chromium hangs up while it asks which certificate to take.
-func (c *chromium) choose() (window string) {
+func (c *seat) choose() (window string) {
 	c.t.Helper()
 	c.await(c.t, demosite.Gone)
 	c.confirm(func() bool { window = c.Window(pinWindow, soon); return window != "" })
@@ -145,10 +128,10 @@ func (c *chromium) choose() (window string) {
 const soon = 2 * time.Second
 
 // shows says whether the page, or what Chromium shows in its place, has a text in time.
-func (c *chromium) shows(text string, patience time.Duration) bool {
+func (c *seat) shows(text string, patience time.Duration) bool {
 	c.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
-		shown, err := c.text()
+		shown, err := c.Text()
 		must(c.t, err)
 		if strings.Contains(shown, text) {
 			return true
@@ -160,7 +143,7 @@ func (c *chromium) shows(text string, patience time.Duration) bool {
 	}
 }
 
-func (c *chromium) wantText(text string) {
+func (c *seat) wantText(text string) {
 	c.t.Helper()
 	if !c.shows(text, appears) {
 		c.shoot("missing")
@@ -169,7 +152,7 @@ func (c *chromium) wantText(text string) {
 }
 
 // wantLogin waits for the page and looks at what the site was told.
-func (c *chromium) wantLogin() {
+func (c *seat) wantLogin() {
 	c.t.Helper()
 	c.wantText(c.Card.Holder().TaxCode)
 	c.wantText("TLS 1.2")

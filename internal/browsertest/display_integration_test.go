@@ -50,5 +50,5 @@ func (d display) wantWindow(title string) string {
 func (d display) shoot(what string) {
 	d.t.Helper()
 	must(d.t, os.MkdirAll(screenshots, 0o755))
-	d.Shoot(filepath.Join(screenshots, d.t.Name()+"-"+what+".png"))
+	d.Shoot(filepath.Join(screenshots, strings.ReplaceAll(d.t.Name(), "/", "-")+"-"+what+".png"))
 }

@@ -105,7 +105,8 @@ func (a *App) Command() *cobra.Command {
 	root.AddCommand(
 		a.statusCommand(), a.readersCommand(), a.listCommand(), a.pairCommand(), a.unpairCommand(), a.forgetCommand(),
 		a.pinCommand(), a.certCommand(), a.infoCommand(), a.cardCommand(), a.signDigestCommand(), a.guideCommand(),
-		a.browserCommand(), a.doctorCommand(), a.loadModuleCommand(), a.demoCommand(), a.demoSiteCommand(), a.versionCommand(),
+		a.browserCommand(), a.doctorCommand(), a.loadModuleCommand(), a.demoCommand(), a.demoSiteCommand(), a.loginTestCommand(),
+		a.versionCommand(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root

@@ -35,11 +35,13 @@ type attemptInfo struct {
 
 func (a *App) demoSiteCommand() *cobra.Command {
 	var port int
-	var folder string
+	var folder, open string
 	once := false
-	c := a.command("demo-site", "cli.demo-site", "  cie demo-site\n  cie demo-site --port 8443 --once\n  cie demo-site --json", func(ctx context.Context, _ []string) error {
-		return a.demoSite(ctx, port, folder, once)
+	c := a.command("demo-site", "cli.demo-site", "  cie demo-site\n  cie demo-site --port 8443 --once\n  cie demo-site --open=firefox\n  cie demo-site --json", func(ctx context.Context, _ []string) error {
+		return a.demoSite(ctx, port, folder, open, once)
 	})
+	c.Flags().StringVar(&open, "open", "", a.t("cli.flag.open"))
+	c.Flags().Lookup("open").NoOptDefVal = firstBrowser
 	c.Flags().IntVar(&port, "port", 0, a.t("cli.flag.port"))
 	c.Flags().StringVar(&folder, "folder", "", a.t("cli.flag.site-folder"))
 	c.Flags().BoolVar(&once, "once", false, a.t("cli.flag.once"))
@@ -48,7 +50,7 @@ func (a *App) demoSiteCommand() *cobra.Command {
 
 // demoSite serves until it is interrupted, or somebody has logged in once. In JSON
 // there is an object for the site, then one for each attempt.
-func (a *App) demoSite(ctx context.Context, port int, folder string, once bool) error {
+func (a *App) demoSite(ctx context.Context, port int, folder, open string, once bool) error {
 	if folder == "" {
 		made, err := os.MkdirTemp("", "cie-demo-site-")
 		if err != nil {
@@ -71,6 +73,13 @@ func (a *App) demoSite(ctx context.Context, port int, folder string, once bool) 
 	a.print("%s", a.t("cli.site.open", "url", site.Landing))
 	a.print("%s", a.t("cli.site.ca", "file", site.CA))
 	a.result.Site = &siteInfo{site.Landing, site.Required, site.Optional, site.TLS13, site.CA}
+	if open != "" {
+		close, err := a.openBrowser(ctx, site, open)
+		if err != nil {
+			return err
+		}
+		defer close()
+	}
 	for {
 		a.succeed()
 		select {
@@ -98,7 +107,11 @@ func (a *App) attempted(at demosite.Attempt) {
 		info.Error = at.Err.Error()
 	}
 	a.result.Site, a.result.Attempt = nil, info
+	key := "cli.site." + string(at.Outcome)
+	if at.Door == demosite.TLS13 && at.Outcome != demosite.OK {
+		key = "cli.site.tls13"
+	}
 	if at.Outcome != demosite.Gone {
-		a.print("%s", a.t("cli.site."+string(at.Outcome), "holder", info.Holder, "version", at.Version, "signature", at.Signature, "detail", info.Error))
+		a.print("%s", a.t(key, "holder", info.Holder, "version", at.Version, "signature", at.Signature, "detail", info.Error))
 	}
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/softwarecie/cie/applet/emulator"
 	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/demosite"
+	"github.com/softwarecie/cie/internal/i18n"
 )
 
 // The site answers from the first object on, tells of each attempt, and ends when
@@ -57,4 +59,25 @@ func TestDemoSite(t *testing.T) {
 	if err := answers.Decode(&second); err != nil || second.Attempt == nil || second.Attempt.Outcome != "no-certificate" || second.Site != nil {
 		t.Errorf("%+v, %v", second, err)
 	}
+}
+
+// A door of TLS 1.3 is not told as a card that is missing.
+func TestDemoSiteTellsTLS13(t *testing.T) {
+	var out strings.Builder
+	a := &App{Out: &out, messages: i18n.Load(i18n.English)}
+	for door, want := range map[demosite.Door]string{demosite.Required: "cli.site.no-certificate", demosite.TLS13: "cli.site.tls13"} {
+		out.Reset()
+		if a.attempted(demosite.Attempt{Door: door, Outcome: demosite.NoCertificate}); out.String() != a.t(want)+"\n" {
+			t.Errorf("%s: %q", door, out.String())
+		}
+	}
+}
+
+func TestLoginTestRefuses(t *testing.T) {
+	p := newPerson(t, emulator.Options{})
+	p.wants("another browser", p.run("login-test --browser netscape"), 2, "CIE-APP-02", 0)
+	t.Setenv("PATH", t.TempDir())
+	p.wants("no browser", p.run("login-test"), 1, "CIE-LGN-07", 0)
+	p.wants("no Firefox", p.run("login-test --browser firefox"), 1, "CIE-LGN-07", 0)
+	p.wants("no browser to open", p.run("demo-site --open"), 1, "CIE-LGN-07", 0)
 }

@@ -58,7 +58,8 @@ func newIdentity() (*identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &identity{ca: caDER, certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}}, nil
+	// The CA is sent along: by its key a Chromium can be told to believe the site.
+	return &identity{ca: caDER, certificate: tls.Certificate{Certificate: [][]byte{der, caDER}, PrivateKey: key}}, nil
 }
 
 // certificateFor is a certificate that begins a little earlier, for clocks that differ.

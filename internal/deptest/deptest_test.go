@@ -163,7 +163,7 @@ var rules = []rule{
 	{
 		folder: "gui",
 		may: []string{
-			"internal/cie", "internal/ades", "internal/doctor", "internal/browser", "internal/i18n", "internal/pairing",
+			"internal/cie", "internal/ades", "internal/doctor", "internal/browser", "internal/logintest", "internal/i18n", "internal/pairing",
 			"internal/secret", "internal/settings", "internal/icon", "internal/guide", "internal/calendar", "internal/trust",
 		},
 		modules: anything,
@@ -187,6 +187,16 @@ var rules = []rule{
 	},
 	{
 		folder: "internal/demosite", may: []string{"internal/trust"}, never: []string{"applet", "pcsc", "internal/cie"}, why: "a web site for trying the login, which knows a certificate and no card",
+	},
+	{
+		folder: "internal/logintest",
+		may: []string{
+			"applet", "internal/browser", "internal/chromium", "internal/cie", "internal/demosite", "internal/firefox", "internal/situation", "pcsc",
+		},
+		modules: card, why: "puts site, browser and card together, and judges what came of it",
+	},
+	{
+		folder: "internal/chromium", why: "drives a browser, knows no card",
 	},
 	{
 		folder: "internal/firefox", why: "drives a browser, knows no card",

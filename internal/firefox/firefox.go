@@ -85,7 +85,10 @@ func Start(ctx context.Context, o Options) (*Browser, error) {
 }
 
 func (b *Browser) start(ctx context.Context, o Options) error {
-	program, err := find(o.Program)
+	program, err := o.Program, error(nil)
+	if program == "" {
+		program, err = Find()
+	}
 	if err != nil {
 		return err
 	}
@@ -114,10 +117,8 @@ func (b *Browser) start(ctx context.Context, o Options) error {
 	return b.setUp(ctx, o)
 }
 
-func find(program string) (string, error) {
-	if program != "" {
-		return program, nil
-	}
+// Find is the path of the Firefox that is installed.
+func Find() (string, error) {
 	for _, name := range []string{"firefox-esr", "firefox"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
@@ -301,6 +302,9 @@ func (b *Browser) Screenshot(ctx context.Context, path string) error {
 	}
 	return os.WriteFile(path, image, 0o644) //nolint:gosec // the same
 }
+
+// Ended is closed when the person has closed it.
+func (b *Browser) Ended() <-chan struct{} { return b.ended }
 
 // closeLimit is for Firefox to end by itself.
 const closeLimit = 20 * time.Second

@@ -122,7 +122,15 @@ var situations = map[string]situation{
 	"architecture":    {"CIE-BRW-07", unchanged},
 	"module-load":     {"CIE-BRW-08", unchanged},
 
-	"cancelled":     {"CIE-APP-01", unchanged},
+	"cancelled":            {"CIE-APP-01", unchanged},
+	"login-module":         {"CIE-LGN-01", unchanged},
+	"login-no-certificate": {"CIE-LGN-02", unchanged},
+	"login-not-signed":     {"CIE-LGN-03", unchanged},
+	"login-tls13":          {"CIE-LGN-04", unchanged},
+	"login-refused":        {"CIE-LGN-05", unchanged},
+	"login-closed":         {"CIE-LGN-06", unchanged},
+	"login-no-browser":     {"CIE-LGN-07", unchanged},
+
 	"usage":         {"CIE-APP-02", unchanged},
 	"internal":      {"CIE-APP-03", unchanged},
 	"timeout":       {"CIE-APP-04", unchanged},

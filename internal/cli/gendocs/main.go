@@ -79,7 +79,7 @@ With ` + "`--json`" + ` every answer is one object.
 | ` + "`kept`" + ` | stored files: ` + "`kind`, `path`, `size`, `pan`" + ` (` + "`forget --list`" + `) |
 | ` + "`output`" + ` | file written, or the content where none was named |
 | ` + "`site`" + ` | ` + "`landing`, `required`, `optional`, `tls13`" + `: addresses; ` + "`ca`" + `: file with the CA of the site, PEM (` + "`demo-site`" + `, first object) |
-| ` + "`attempt`" + ` | ` + "`door`, `outcome` (`ok`, `no-certificate`, `refused`, `failed`, `gone`), `holder`, `tax_code`, `issuer`, `genuine`, `version`, `cipher`, `signature`, `error`" + ` (` + "`demo-site`" + `, one object for each attempt) |
+| ` + "`attempt`" + ` | ` + "`door`, `outcome` (`ok`, `no-certificate`, `refused`, `failed`, `gone`), `holder`, `tax_code`, `issuer`, `genuine`, `version`, `cipher`, `signature`, `error`" + ` (` + "`demo-site`" + `, one object for each attempt; ` + "`login-test`" + `, the login that worked) |
 | ` + "`version`" + ` | of the program |
 
 ## Commands

@@ -1,6 +1,4 @@
-//go:build integration
-
-package browsertest
+package chromium
 
 import (
 	"bufio"
