@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/softwarecie/cie/internal/home"
 	"github.com/softwarecie/cie/internal/situation"
 )
 
@@ -79,20 +80,17 @@ type Machine struct {
 	Home    string              // of the user
 	Getenv  func(string) string // of the environment: XDG_…, APPDATA, ProgramFiles
 	Running func(pid int) bool  // whether a process runs
-	Journal string              // folder for what undo needs
+	Journal string              // folder for what undo needs; "": the user has none
 }
 
 // Here is this computer and this user.
 func Here() (Machine, error) {
-	home, err := os.UserHomeDir()
+	folder, err := os.UserHomeDir()
 	if err != nil {
 		return Machine{}, err
 	}
-	m := Machine{OS: runtime.GOOS, Home: home, Getenv: os.Getenv, Running: running}
-	m.Journal = filepath.Join(m.variable("XDG_STATE_HOME", filepath.Join(home, ".local", "state")), "cie", "browser")
-	if m.OS == "windows" {
-		m.Journal = filepath.Join(m.variable("LOCALAPPDATA", home), "cie", "browser")
-	}
+	m := Machine{OS: runtime.GOOS, Home: folder, Getenv: os.Getenv, Running: running}
+	m.Journal, _ = home.Browsers() // without it nothing is changed: see Apply
 	return m, nil
 }
 

@@ -30,6 +30,8 @@ var (
 	ErrChanged = situation.New("browser-changed", "file changed since")
 	// ErrNothing means that there is nothing to undo.
 	ErrNothing = situation.New("nothing-to-undo", "nothing to undo")
+	// ErrNoJournal means that this user has no folder for what undo needs.
+	ErrNoJournal = situation.New("home-folder", "no folder to keep undo in")
 )
 
 // PlanAdd says what registering the module in some places would change. What is
@@ -101,8 +103,11 @@ func (m Machine) plan(places []Place, edit func(Place, string) (string, error)) 
 }
 
 // Apply makes changes and keeps them for Undo. It stops at the first that fails;
-// the changes made are returned.
+// the changes made are returned. With no folder to keep them in it makes none.
 func (m Machine) Apply(changes []Change) ([]Change, error) {
+	if m.Journal == "" {
+		return nil, ErrNoJournal
+	}
 	var made []Change
 	var failed error
 	for _, c := range changes {
@@ -193,6 +198,9 @@ func (m Machine) keep(changes []Change) error {
 
 // kept are the journal's files, the oldest first.
 func (m Machine) kept() []string {
+	if m.Journal == "" {
+		return nil
+	}
 	all, _ := filepath.Glob(filepath.Join(m.Journal, "[0-9][0-9][0-9][0-9][0-9][0-9].json"))
 	slices.SortFunc(all, strings.Compare)
 	return all

@@ -69,7 +69,10 @@ var rules = []rule{
 		folder: "pcsc/internal/systemdll", why: "it must be initialised before scard, so before fmt and os",
 	},
 	{
-		folder: "internal/pairing", may: []string{"applet", "internal/secret"}, never: []string{"pcsc", "internal/cie"}, modules: keyring,
+		folder: "internal/home", why: "names folders, opens none",
+	},
+	{
+		folder: "internal/pairing", may: []string{"applet", "internal/home", "internal/secret"}, never: []string{"pcsc", "internal/cie"}, modules: keyring,
 		why: "what is remembered is read without a card",
 	},
 	{
@@ -83,7 +86,7 @@ var rules = []rule{
 		why:     "the holder's operations run inside browsers too: no screens, no documents",
 	},
 	{
-		folder: "internal/settings", may: []string{"internal/cie", "internal/pairing", "internal/secret", "internal/situation", "internal/trust", "internal/wholefile", "pcsc"}, never: []string{"gui"},
+		folder: "internal/settings", may: []string{"internal/cie", "internal/home", "internal/pairing", "internal/secret", "internal/situation", "internal/trust", "internal/wholefile", "pcsc"}, never: []string{"gui"},
 		modules: settings,
 		why:     "makes the Holder that all programs share",
 	},
@@ -128,7 +131,7 @@ var rules = []rule{
 		folder: "internal/memscan", modules: system, why: "for tests, and not part of any program",
 	},
 	{
-		folder: "internal/browser", may: []string{"internal/situation", "internal/wholefile"}, why: "edits settings of browsers, needs no card",
+		folder: "internal/browser", may: []string{"internal/home", "internal/situation", "internal/wholefile"}, why: "edits settings of browsers, needs no card",
 	},
 	{
 		folder: "internal/logging", why: "everybody writes to it",

@@ -93,7 +93,7 @@ type Computer struct {
 	NoModule error     // why there is no library; nil: there is
 	Modules  string    // list of the kernel's modules, as /proc/modules
 	Programs []string  // names of the programs that run
-	State    string    // folder for what is remembered
+	State    string    // folder for what is remembered; "": the user has none
 	User     int       // number of the user, -1 where there is none
 	Now      time.Time //
 
@@ -113,8 +113,10 @@ func Here(h *cie.Holder, r browser.Registrar) Computer {
 	modules, _ := os.ReadFile("/proc/modules") // none on other systems
 	c := Computer{
 		Holder: h, Browser: r.Machine, Module: r.Module, NoModule: r.Missing, Modules: string(modules),
-		State: filepath.Dir(r.Machine.Journal), Now: time.Now(),
-		User: os.Geteuid(),
+		Now: time.Now(), User: os.Geteuid(),
+	}
+	if r.Machine.Journal != "" {
+		c.State = filepath.Dir(r.Machine.Journal)
 	}
 	if r.Machine.Root == "" { // not that of a demonstration
 		c.Programs, c.Load = programs(), loadElsewhere

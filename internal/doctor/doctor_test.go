@@ -84,6 +84,7 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 	}{
 		{"clock", func(c *Computer) { c.Now = time.Unix(0, 0) }, ErrClock},
 		{"state", func(c *Computer) { c.State = filepath.Join(c.Module, "below-a-file") }, ErrState},
+		{"state", func(c *Computer) { c.State = "" }, ErrState},
 		{"kernel", func(c *Computer) { c.Modules = "nfc 1 1 pn533, Live\npn533_usb 20480 0 - Live 0x0\n" }, ErrKernel},
 		{"service", func(c *Computer) { c.Holder.Cards = cards{err: pcsc.ErrNoService} }, pcsc.ErrNoService},
 		{"service", func(c *Computer) { c.Holder.Cards = cards{err: pcsc.ErrDenied} }, pcsc.ErrDenied},

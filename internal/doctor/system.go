@@ -25,6 +25,9 @@ func (c Computer) clock() error {
 // is there, and removes it.
 func (c Computer) writable() error {
 	folder := c.State
+	if folder == "" {
+		return ErrState
+	}
 	for {
 		f, err := os.CreateTemp(folder, ".cie-")
 		switch {

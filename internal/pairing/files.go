@@ -6,8 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
+
+	"github.com/softwarecie/cie/internal/home"
 )
 
 // files is the part of the file system the store stands on, so that tests can
@@ -83,37 +84,9 @@ func noHome(err error) error {
 	return fmt.Errorf("%w: %w", ErrNoHome, err)
 }
 
-// DefaultFolder is the folder of this user's pairings: below the XDG state
-// folder on Linux, the local application data on Windows, the application
-// support on macOS. ErrNoHome where the user has no home: none is made.
+// DefaultFolder is the folder of this user's pairings. ErrNoHome where the user has
+// no home: none is made.
 func DefaultFolder() (string, error) {
-	folder, err := stateFolder()
-	if err != nil {
-		return "", noHome(err)
-	}
-	if !filepath.IsAbs(folder) {
-		return "", fmt.Errorf("%w: %q is not an absolute path", ErrNoHome, folder)
-	}
-	return filepath.Join(folder, "cie", "pairings"), nil
-}
-
-func stateFolder() (string, error) {
-	switch runtime.GOOS {
-	case "windows":
-		return os.UserCacheDir() // %LocalAppData%
-	case "darwin":
-		return os.UserConfigDir() // ~/Library/Application Support
-	}
-	// A relative one is to be ignored (XDG Base Directory Specification 0.8, "Basics").
-	if folder := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(folder) {
-		return folder, nil
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", err
-	}
-	if info, err := os.Stat(home); err != nil || !info.IsDir() {
-		return "", fmt.Errorf("home %.100q is no folder", home)
-	}
-	return filepath.Join(home, ".local", "state"), nil
+	folder, err := home.Pairings()
+	return folder, noHome(err)
 }

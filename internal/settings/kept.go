@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/home"
 	"github.com/softwarecie/cie/internal/pairing"
 )
 
@@ -18,6 +20,7 @@ const DesktopID = "it.softwarecie.Cie"
 const (
 	KindSettings pairing.Kind = "settings" // config.toml
 	KindWindow   pairing.Kind = "window"   // size of the window
+	KindUndo     pairing.Kind = "undo"     // of a change of a browser's settings
 )
 
 // Kept lists everything that the programs have stored for this user.
@@ -32,7 +35,28 @@ func Kept(h *cie.Holder) ([]pairing.Kept, error) {
 			all = append(all, pairing.Kept{Kind: kind, Path: path, Size: info.Size()})
 		}
 	}
+	for _, path := range undoFiles() {
+		if info, err := os.Stat(path); err == nil {
+			all = append(all, pairing.Kept{Kind: KindUndo, Path: path, Size: info.Size()})
+		}
+	}
 	return all, err
+}
+
+// undoFiles are those of the journal of the browsers' settings, also of an
+// interrupted save.
+func undoFiles() (all []string) {
+	folder, err := home.Browsers()
+	if err != nil {
+		return nil
+	}
+	entries, _ := os.ReadDir(folder)
+	for _, e := range entries {
+		if e.Type().IsRegular() && (filepath.Ext(e.Name()) == ".json" || strings.HasPrefix(e.Name(), ".cie-")) {
+			all = append(all, filepath.Join(folder, e.Name()))
+		}
+	}
+	return all
 }
 
 // Forget deletes everything but the settings file, which a person may have
@@ -41,6 +65,14 @@ func Forget(h *cie.Holder) error {
 	var errs []error
 	if h.Pairings != nil {
 		errs = append(errs, h.Pairings.Forget())
+	}
+	for _, path := range undoFiles() {
+		errs = append(errs, absent(os.Remove(path)))
+	}
+	if folder, err := home.Browsers(); err == nil {
+		_ = os.Remove(folder)
+	}
+	if h.Pairings != nil {
 		_ = os.Remove(filepath.Dir(h.Pairings.Folder())) // ours too, if nothing else is in it
 	}
 	if path := windowFile(); path != "" {

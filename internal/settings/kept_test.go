@@ -16,6 +16,7 @@ func TestKeptAndForgotten(t *testing.T) {
 	home := t.TempDir()
 	for name, value := range map[string]string{
 		"HOME": home, "XDG_CONFIG_HOME": filepath.Join(home, "config"), "AppData": filepath.Join(home, "config"), "CIE_CONFIG": "",
+		"XDG_STATE_HOME": filepath.Join(home, "state"), "LocalAppData": filepath.Join(home, "state"),
 	} {
 		t.Setenv(name, value)
 	}
@@ -32,14 +33,13 @@ func TestKeptAndForgotten(t *testing.T) {
 	if err := Save(Path(), s); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Dir(windowFile()), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(windowFile(), []byte("{}"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	small(t, windowFile())
 	if err := store.BeginChange(applet.PAN{}, pairing.Change); err != nil {
 		t.Fatal(err)
+	}
+	undo := filepath.Join(home, "state", "cie", "browser")
+	for _, name := range []string{"000001.json", ".cie-1"} {
+		small(t, filepath.Join(undo, name))
 	}
 	count := func() (files int) {
 		_ = filepath.WalkDir(home, func(_ string, d os.DirEntry, err error) error {
@@ -51,17 +51,31 @@ func TestKeptAndForgotten(t *testing.T) {
 		return files
 	}
 	all, err := Kept(h)
-	if err != nil || len(all) != count() || len(all) != 5 { // key, lock, journal, settings, window
+	if err != nil || len(all) != count() || len(all) != 7 { // key, lock, journal, settings, window, undo, an interrupted save of it
 		t.Errorf("%d listed, %d there, %v: %v", len(all), count(), err, all)
 	}
 	if err := Forget(h); err != nil || count() != 1 {
 		t.Errorf("Forget left %d files, %v", count(), err)
+	}
+	if _, err := os.Stat(filepath.Join(home, "state", "cie")); !os.IsNotExist(err) {
+		t.Errorf("the folder is left: %v", err)
 	}
 	if err := ForgetSettings(); err != nil || count() != 0 {
 		t.Errorf("ForgetSettings left %d files, %v", count(), err)
 	}
 	if err := Forget(h); err != nil {
 		t.Errorf("again: %v", err)
+	}
+}
+
+// small makes a small file.
+func small(t *testing.T, path string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
