@@ -3,20 +3,21 @@ package gui
 import (
 	"fmt"
 	"os"
-	"regexp"
 	"runtime"
-	"strings"
 
 	"fyne.io/fyne/v2"
+
+	"github.com/softwarecie/cie/internal/logging"
 )
 
 // newErrorView tells an error: what happened, what it means for the tries, what to
 // do next, and on demand the code and the details. again leads back to the form.
 func newErrorView(w *Window, err error, again func()) (fyne.CanvasObject, fyne.Focusable) {
 	m := w.texts.Explain(err)
+	w.log.Warn("shown", "code", m.Code, "error", err)
 	first := newButton(primary, w.t("win.retry"), again)
 	actions := beside(first)
-	key, open := remedy(m.Key)
+	key, open := w.remedy(m.Key)
 	switch {
 	case m.Key == "pin-blocked": // trying again cannot help
 		first.text, first.onTapped = w.t(key), func() { w.Go(open) }
@@ -49,12 +50,14 @@ func newErrorView(w *Window, err error, again func()) (fyne.CanvasObject, fyne.F
 
 // remedy is the screen that helps in a situation, and the text of the button that
 // leads to it.
-func remedy(situation string) (key string, open opener) {
+func (w *Window) remedy(situation string) (key string, open opener) {
 	switch situation {
 	case "pin-blocked", "pin-wrong", "pin-last-try":
 		return "win.unblock", newUnblock
 	case "not-paired", "half-stale", "pairing-damaged":
-		return "win.pair.go", newPair
+		if w.counter == nil { // there nothing is paired
+			return "win.pair.go", newPair
+		}
 	case "not-connected", "login-module":
 		return "win.browsers", newBrowsers
 	}
@@ -66,13 +69,8 @@ func (w *Window) report(code string, err error) string {
 	return fmt.Sprintf("Software CIE %s, %s/%s\n%s: %s\n", w.deps.Version, runtime.GOOS, runtime.GOARCH, code, scrub(err.Error()))
 }
 
-// numbers are runs of digits that may be of a card or a person.
-var numbers = regexp.MustCompile(`[0-9]{5,}`)
-
 // scrub takes numbers and the home folder out of a technical text.
 func scrub(text string) string {
-	if home, err := os.UserHomeDir(); err == nil && len(home) > 1 {
-		text = strings.ReplaceAll(text, home, "~")
-	}
-	return numbers.ReplaceAllString(text, "…")
+	home, _ := os.UserHomeDir()
+	return logging.Scrub(text, home)
 }

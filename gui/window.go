@@ -9,6 +9,7 @@ package gui
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -37,6 +38,8 @@ type Deps struct {
 	Demo     []DemoCard                        // the emulated cards of the demonstration; nil: real ones
 	Login    Login                             // what tries the login at level 3
 	Browsers func() (browser.Registrar, error) // of this person's programs; called beside the window's goroutine
+
+	Log func(level string) *slog.Logger // opens the log; nil: there is none
 
 	Do func(func()) // has the window's goroutine run a function; nil: fyne.Do
 }
@@ -78,6 +81,7 @@ type Window struct {
 	place string   // key of the entry of the rail one is in
 	trail []opened // the screens opened there, the last one is seen
 
+	log     *slog.Logger
 	running *run // the card work that is seen, nil: none
 
 	counter *counter                   // nil: not in counter mode
@@ -142,11 +146,20 @@ func New(app fyne.App, deps Deps) *Window {
 	w.keys()
 	w.size()
 	w.serving.Store(deps.Holder)
+	w.openLog()
 	deps.Holder.Progress = func(s cie.Step) { w.deps.Do(func() { w.onStep(s) }) }
 	w.Open(home)
 	app.Settings().AddListener(func(fyne.Settings) { w.rebuild() })
 	go w.watch()
 	return w
+}
+
+// openLog opens the log as the settings say.
+func (w *Window) openLog() {
+	w.log = slog.New(slog.DiscardHandler)
+	if w.deps.Log != nil {
+		w.log = w.deps.Log(w.deps.Settings.Log.Level)
+	}
 }
 
 // Show shows the window, or brings it to the front.
@@ -188,6 +201,7 @@ func (w *Window) size() {
 // Configure takes new settings and shows everything by them.
 func (w *Window) Configure(s settings.Settings, l i18n.Language) {
 	w.deps.Settings, w.deps.Language, w.texts = s, l, i18n.Load(l)
+	w.openLog()
 	w.applyLook()
 	w.rebuild()
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime/debug"
 
@@ -23,6 +24,7 @@ import (
 	"github.com/softwarecie/cie/internal/demo"
 	"github.com/softwarecie/cie/internal/doctor"
 	"github.com/softwarecie/cie/internal/i18n"
+	"github.com/softwarecie/cie/internal/logging"
 	"github.com/softwarecie/cie/internal/logintest"
 	"github.com/softwarecie/cie/internal/secret"
 	"github.com/softwarecie/cie/internal/settings"
@@ -107,6 +109,7 @@ func wire(demonstrate bool) (deps gui.Deps, done func(), err error) {
 		return deps, done, err
 	}
 	deps.Browsers = func() (browser.Registrar, error) { return browser.Installed("") }
+	deps.Log = func(level string) *slog.Logger { return logging.Open(settings.LogFolder(), "cie-gui", level) }
 	deps.Save = func(changed settings.Settings) error { return settings.Save(settings.Path(), changed) }
 	client := pcsc.New()
 	deps.Changes = func(ctx context.Context, changed func()) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/logging"
 	"github.com/softwarecie/cie/internal/secret"
 	"github.com/softwarecie/cie/internal/settings"
 	"github.com/softwarecie/cie/pcsc"
@@ -22,10 +23,14 @@ const patience = 1700 * time.Millisecond
 
 func main() {
 	secret.NoDumps()
-	log := slog.New(slog.DiscardHandler)
+	set, wrong := settings.Load(settings.Path())
+	log := logging.Open(settings.LogFolder(), "cie-pkcs11", set.Log.Level)
+	if wrong != nil {
+		log.Error("settings", "error", wrong)
+	}
 	client := pcsc.New()
 	start := func(firstHandle uint64) *pkcs11module.Module {
-		holder, options := configure(client, log)
+		holder, options := configure(client, set, log)
 		options.FirstHandle = firstHandle
 		return pkcs11module.New(holder, client, options)
 	}
@@ -47,14 +52,10 @@ func (e *ending) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// configure reads the settings. The module works without them and without
+// configure makes the module by the settings. It works without them and without
 // pairings, too: then all eight digits are asked for.
-func configure(client *pcsc.Client, log *slog.Logger) (*cie.Holder, pkcs11module.Options) {
+func configure(client *pcsc.Client, set settings.Settings, log *slog.Logger) (*cie.Holder, pkcs11module.Options) {
 	cards := cie.OnPCSC(client)
-	set, err := settings.Load(settings.Path())
-	if err != nil {
-		log.Error("settings", "error", err)
-	}
 	holder, err := set.Holder(cards, settings.KeyringPatienceModule)
 	if holder == nil {
 		log.Error("settings", "error", err)

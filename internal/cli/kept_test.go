@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/softwarecie/cie/applet/emulator"
+	"github.com/softwarecie/cie/internal/home"
+	"github.com/softwarecie/cie/internal/logging"
 )
 
 func TestForgetListsFirst(t *testing.T) { // [18][23]
@@ -13,6 +15,11 @@ func TestForgetListsFirst(t *testing.T) { // [18][23]
 	if a := p.run("pair --pin-stdin", "12345678"); a.status != exitOK {
 		t.Fatalf("pair: %d, %s", a.status, a.err)
 	}
+	folder, err := home.Logs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	logging.Open(folder, "cie-gui", "warn").Warn("something")
 	kinds := map[string]int{}
 	for _, k := range p.run("forget --list").Kept {
 		info, err := os.Stat(k.Path)
@@ -21,7 +28,7 @@ func TestForgetListsFirst(t *testing.T) { // [18][23]
 		}
 		kinds[k.Kind]++
 	}
-	if kinds["key"] != 1 || kinds["card"] != 1 || kinds["lock"] != 1 || kinds["settings"] != 1 {
+	if kinds["key"] != 1 || kinds["card"] != 1 || kinds["lock"] != 1 || kinds["settings"] != 1 || kinds["log"] != 1 {
 		t.Errorf("%v", kinds)
 	}
 	if a := p.run("forget"); a.status != exitUsage {

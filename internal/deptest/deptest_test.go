@@ -167,7 +167,7 @@ var rules = []rule{
 		folder: "gui",
 		may: []string{
 			"internal/cie", "internal/ades", "internal/doctor", "internal/browser", "internal/logintest", "internal/i18n", "internal/pairing",
-			"internal/secret", "internal/settings", "internal/icon", "internal/guide", "internal/calendar", "internal/trust",
+			"internal/secret", "internal/settings", "internal/icon", "internal/guide", "internal/calendar", "internal/logging", "internal/trust",
 		},
 		modules: anything,
 		why:     "screens see the card through the holder's operations only",

@@ -17,6 +17,9 @@ func Pairings() (string, error) { return below("pairings") }
 // Browsers is the folder of what undoing a change of the browsers' settings needs.
 func Browsers() (string, error) { return below("browser") }
 
+// Logs is the folder of the logs for support.
+func Logs() (string, error) { return below("log") }
+
 func below(name string) (string, error) {
 	folder, err := state()
 	if err != nil {

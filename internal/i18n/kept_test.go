@@ -12,7 +12,7 @@ func TestKept(t *testing.T) {
 		c := Load(l)
 		for _, kind := range []pairing.Kind{
 			pairing.KindKey, pairing.KindLock, pairing.KindCard, pairing.KindPending, pairing.KindTries, pairing.KindRest, pairing.KindKeyring,
-			"settings", "window", "undo", // of internal/settings
+			"settings", "window", "undo", "log", // of internal/settings
 		} {
 			if text := c.Kept(pairing.Kept{Kind: kind}); strings.HasPrefix(text, "kept.") {
 				t.Errorf("%s: nothing is said of %s", l, kind)

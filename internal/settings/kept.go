@@ -21,6 +21,7 @@ const (
 	KindSettings pairing.Kind = "settings" // config.toml
 	KindWindow   pairing.Kind = "window"   // size of the window
 	KindUndo     pairing.Kind = "undo"     // of a change of a browser's settings
+	KindLog      pairing.Kind = "log"      // for support
 )
 
 // Kept lists everything that the programs have stored for this user.
@@ -35,9 +36,11 @@ func Kept(h *cie.Holder) ([]pairing.Kept, error) {
 			all = append(all, pairing.Kept{Kind: kind, Path: path, Size: info.Size()})
 		}
 	}
-	for _, path := range undoFiles() {
-		if info, err := os.Stat(path); err == nil {
-			all = append(all, pairing.Kept{Kind: KindUndo, Path: path, Size: info.Size()})
+	for kind, paths := range map[pairing.Kind][]string{KindUndo: undoFiles(), KindLog: logFiles()} {
+		for _, path := range paths {
+			if info, err := os.Stat(path); err == nil {
+				all = append(all, pairing.Kept{Kind: kind, Path: path, Size: info.Size()})
+			}
 		}
 	}
 	return all, err
@@ -59,6 +62,24 @@ func undoFiles() (all []string) {
 	return all
 }
 
+// LogFolder is where logs are written, "" where the user has no home.
+func LogFolder() string {
+	folder, err := home.Logs()
+	if err != nil {
+		return ""
+	}
+	return folder
+}
+
+// logFiles are the logs, also those before.
+func logFiles() []string {
+	if LogFolder() == "" {
+		return nil
+	}
+	all, _ := filepath.Glob(filepath.Join(LogFolder(), "cie-*.log*"))
+	return all
+}
+
 // Forget deletes everything but the settings file, which a person may have
 // written.
 func Forget(h *cie.Holder) error {
@@ -66,11 +87,9 @@ func Forget(h *cie.Holder) error {
 	if h.Pairings != nil {
 		errs = append(errs, h.Pairings.Forget())
 	}
-	for _, path := range undoFiles() {
+	for _, path := range append(undoFiles(), logFiles()...) {
 		errs = append(errs, absent(os.Remove(path)))
-	}
-	if folder, err := home.Browsers(); err == nil {
-		_ = os.Remove(folder)
+		_ = os.Remove(filepath.Dir(path)) // the last one takes its folder with it
 	}
 	if h.Pairings != nil {
 		_ = os.Remove(filepath.Dir(h.Pairings.Folder())) // ours too, if nothing else is in it
