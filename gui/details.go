@@ -35,7 +35,7 @@ type detailsScreen struct {
 func newDetails(r pairing.Record) opener {
 	return func(w *Window) screen {
 		s := &detailsScreen{stage: newStage(w), record: r, said: stacked(unit)}
-		s.ask = s.askWhere
+		s.ask = w.askWhere
 		c, err := x509.ParseCertificate(r.Certificate)
 		if err != nil {
 			s.show(newErrorView(w, fmt.Errorf("%w: %w", pairing.ErrDamaged, err), w.Back))
@@ -161,14 +161,14 @@ func (s *detailsScreen) saved(chosen bool, err error) {
 }
 
 // askWhere asks for the file to write.
-func (s *detailsScreen) askWhere(name string, done func(io.WriteCloser, error)) {
+func (w *Window) askWhere(name string, done func(io.WriteCloser, error)) {
 	ask := dialog.NewFileSave(func(to fyne.URIWriteCloser, err error) {
 		if to == nil { // an interface that holds nothing is not nil
 			done(nil, err)
 			return
 		}
 		done(to, err)
-	}, s.w.win)
+	}, w.win)
 	ask.SetFileName(name)
 	ask.Show()
 }

@@ -2,6 +2,9 @@ package gui
 
 import (
 	"context"
+	"errors"
+	"io"
+	"strings"
 
 	"fyne.io/fyne/v2"
 
@@ -14,11 +17,12 @@ import (
 // comes, and makes a change that helps once it was seen.
 type doctorScreen struct {
 	*stage
-	cancel context.CancelFunc // of the examination under way
+	cancel context.CancelFunc                        // of the examination under way
+	where  func(string, func(io.WriteCloser, error)) // asks where to save; Window.askWhere but in tests
 }
 
 func newDoctor(w *Window) screen {
-	s := &doctorScreen{stage: newStage(w)}
+	s := &doctorScreen{stage: newStage(w), where: w.askWhere}
 	s.examine(nil)
 	return s
 }
@@ -56,10 +60,15 @@ func (s *doctorScreen) examine(said []fyne.CanvasObject) {
 		undo := r.Machine.CanUndo()
 		w.work.Lock()
 		defer w.work.Unlock()
-		for f := range doctor.Here(w.deps.Holder, r).Examine(ctx) {
+		computer := doctor.Here(w.deps.Holder, r)
+		var all []doctor.Finding
+		for f := range computer.Examine(ctx) {
+			all = append(all, f)
 			w.deps.Do(func() { s.found(ctx, e, f) })
 		}
-		w.deps.Do(func() { s.ended(ctx, e, undo) })
+		readers, _ := w.deps.Holder.Cards.Readers(ctx) // why there are none is among the findings
+		report := computer.Report(w.deps.Version, readers, all, func(err error) string { return w.texts.Explain(err).Code })
+		w.deps.Do(func() { s.ended(ctx, e, undo, report) })
 	}()
 }
 
@@ -90,7 +99,7 @@ func (s *doctorScreen) found(ctx context.Context, e *examination, f doctor.Findi
 }
 
 // ended says how it went, and what can be done now.
-func (s *doctorScreen) ended(ctx context.Context, e *examination, undo bool) {
+func (s *doctorScreen) ended(ctx context.Context, e *examination, undo bool, report doctor.Report) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -102,6 +111,7 @@ func (s *doctorScreen) ended(ctx context.Context, e *examination, undo bool) {
 			s.change(func(m browser.Machine) ([]browser.Change, error) { return m.Undo() })
 		}))
 	}
+	actions.Add(newButton(quiet, w.t("win.doctor.report"), func() { s.report(report) }))
 	said := note(iconCheck, colorGood, w.t("win.doctor.well"))
 	if e.ill > 0 {
 		said = note(iconWarning, colorCaution, w.t("win.doctor.ill", "n", e.ill))
@@ -167,6 +177,45 @@ func (s *doctorScreen) propose(f doctor.Finding) {
 	})
 	box.Add(beside(first, newButton(quiet, w.t("win.cancel"), func() { s.examine(nil) })))
 	s.show(box, first)
+}
+
+// report shows a report, and saves it where a person says.
+func (s *doctorScreen) report(r doctor.Report) {
+	w := s.w
+	lines := stacked(0)
+	for line := range strings.Lines(r.Text()) {
+		lines.Add(path(strings.TrimRight(line, "\n")))
+	}
+	save := newButton(primary, w.t("win.doctor.report.save"), func() {
+		s.where("cie-report.zip", func(to io.WriteCloser, err error) { s.saved(r, to, err) })
+	})
+	s.show(stacked(2*unit, heading(w.t("win.doctor.report")), paragraph(w.t("win.doctor.report.text")),
+		beside(save, newButton(quiet, w.t("win.cancel"), func() { s.examine(nil) })), panel(lines, colorLine),
+	), save)
+}
+
+// saved writes the report to a file, nil where a person has changed their mind, and
+// says what came of it.
+func (s *doctorScreen) saved(r doctor.Report, to io.WriteCloser, err error) {
+	if to == nil && err == nil {
+		return
+	}
+	if err == nil {
+		err = write(r, to)
+	}
+	if err != nil {
+		s.show(newErrorView(s.w, err, func() { s.report(r) }))
+		return
+	}
+	s.examine([]fyne.CanvasObject{note(iconCheck, colorGood, s.w.t("win.details.saved"))})
+}
+
+func write(r doctor.Report, to io.WriteCloser) error {
+	content, err := r.Zip()
+	if err == nil {
+		_, err = to.Write(content)
+	}
+	return errors.Join(err, to.Close())
 }
 
 // change makes changes, or takes them back, and looks again.

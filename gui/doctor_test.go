@@ -2,6 +2,7 @@ package gui
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,6 +104,37 @@ func TestDoctorFails(t *testing.T) {
 	b.sees("win.doctor.ill", "n", 2)
 }
 
+// The report is seen whole before it is saved; where it cannot be, that is told.
+func TestDoctorReport(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	b.Open("win.doctor")
+	b.sees("win.doctor.ill", "n", 2)
+	s := b.trail[0].screen.(*doctorScreen)
+	var file chosenFile
+	var chosen io.WriteCloser
+	var failed error
+	s.where = func(_ string, done func(io.WriteCloser, error)) { done(chosen, failed) }
+	b.tap("win.doctor.report")
+	b.seesNow("win.doctor.report.text")
+	for _, want := range []string{`"check": "browser"`, `"product": "Firefox ESR"`} {
+		if !strings.Contains(b.seen(), want) {
+			t.Errorf("no %s in\n%s", want, b.seen())
+		}
+	}
+	b.key("Return") // changed their mind
+	b.seesNow("win.doctor.report.text")
+	failed = os.ErrPermission
+	b.key("Return")
+	b.sees("win.retry")
+	b.tap("win.retry")
+	failed, chosen = nil, &file
+	b.key("Return")
+	b.sees("win.details.saved")
+	if !strings.HasPrefix(file.String(), "PK") {
+		t.Errorf("the file begins with %.8q", file.String())
+	}
+}
+
 // eachFinding shows the doctor with everything that can be found.
 func (b *bench) eachFinding(visit func(string)) {
 	b.Open("win.doctor")
@@ -127,10 +159,13 @@ func (b *bench) eachFinding(visit func(string)) {
 	} {
 		s.found(b.ctx, e, f)
 	}
-	s.ended(b.ctx, e, true)
+	report := doctor.Report{Version: "test", Readers: []string{"ACS ACR1252 Dual Reader"}, Findings: []doctor.ReportedFinding{{Check: "browser", Code: "CIE-BRW-05"}}}
+	s.ended(b.ctx, e, true, report)
 	visit("doctor")
-	s.ended(b.ctx, s.begin(nil), false)
+	s.ended(b.ctx, s.begin(nil), false, report)
 	visit("doctor: all well")
+	s.report(report)
+	visit("report")
 	s.propose(unconnected)
 	visit("fix")
 }

@@ -207,7 +207,15 @@ func (b *bench) fits(name string) {
 			text, least = o.Text, o.MinSize()
 		case *widget.RichText:
 			text, least = o.String(), o.MinSize()
-			least.Width = longestWord(o)
+			for _, part := range o.Segments {
+				if size := part.(*widget.TextSegment).Style.SizeName; sized(size) == 0 {
+					b.test.Errorf("%s: %q has the size %q, which there is not", name, text, size)
+				}
+			}
+			least.Width = 0 // it may be broken anywhere
+			if o.Wrapping != fyne.TextWrapBreak {
+				least.Width = longestWord(o)
+			}
 		default:
 			return
 		}
