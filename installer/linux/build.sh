@@ -1,13 +1,15 @@
 #!/bin/sh
-# build.sh ARCH FOLDER
+# build.sh ARCH FOLDER [PROGRAM…]
 #
 # Builds what the packages for Linux hold, for amd64 or arm64 (Go's names), into
-# FOLDER. For another architecture than this computer's it takes Debian's cross
+# FOLDER; of the programs only those named, if any are. For another architecture than this computer's it takes Debian's cross
 # compiler, and the libraries from installer/linux/sysroot.sh.
 set -eu
 
-arch=${1:?usage: build.sh ARCH FOLDER}
-out=${2:?usage: build.sh ARCH FOLDER}
+arch=${1:?usage: build.sh ARCH FOLDER [PROGRAM…]}
+out=${2:?usage: build.sh ARCH FOLDER [PROGRAM…]}
+shift 2
+[ $# -gt 0 ] || set -- cie cie-gui cie-emulator cie-pkcs11-helper
 cd "$(dirname "$0")/../.."
 mkdir -p "$out"
 version=${VERSION:-$(go run ./installer/pack version)}
@@ -24,8 +26,9 @@ if [ "$arch" != "$native" ]; then
 	export PKG_CONFIG_SYSROOT_DIR="$root" PKG_CONFIG_LIBDIR="$root/usr/lib/$triplet/pkgconfig:$root/usr/share/pkgconfig"
 fi
 
-go build -ldflags "-s -w -X main.version=$version -extldflags=-Wl,-z,relro,-z,now" -o "$out/" \
-	./cmd/cie ./cmd/cie-gui ./cmd/cie-emulator ./cmd/cie-pkcs11-helper
+for program; do
+	go build -buildmode=pie -ldflags "-s -w -X main.version=$version -extldflags=-Wl,-z,relro,-z,now" -o "$out/" "./cmd/$program"
+done
 CC="${triplet:+$triplet-}gcc" cmd/cie-pkcs11/build.sh "$out/libcie-pkcs11.so"
 "${triplet:+$triplet-}strip" --strip-unneeded "$out/libcie-pkcs11.so"
 
