@@ -72,13 +72,13 @@ needs_test() {
 	command_of x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64
 	command_of ssh-add openssh-client
 	file_of '/usr/lib/*/engines-3/pkcs11.so' libengine-pkcs11-openssl
+	needs_packing
 	# Debian 12 has no such package.
 	grep -q '^VERSION_CODENAME=bookworm$' /etc/os-release ||
 		file_of '/usr/lib/*/ossl-modules/pkcs11.so' pkcs11-provider
 }
 
-needs_packages() {
-	needs_build
+needs_packing() {
 	command_of git git
 	command_of rsvg-convert librsvg2-bin
 	command_of dpkg-shlibdeps dpkg-dev
@@ -86,6 +86,11 @@ needs_packages() {
 	command_of rpmbuild rpm
 	command_of bsdtar libarchive-tools
 	command_of zstd zstd
+}
+
+needs_packages() {
+	needs_build
+	needs_packing
 	command_of apt-ftparchive apt-utils
 	command_of createrepo_c createrepo-c
 	command_of gpg gpg

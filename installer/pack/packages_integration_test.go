@@ -1,0 +1,279 @@
+//go:build integration
+
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"debug/elf"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/softwarecie/cie/internal/release"
+	"github.com/softwarecie/cie/internal/rig"
+)
+
+// What two packages hold, but for manual pages and documents, which are counted
+// as "man" and "doc". The names in braces are those of packages.toml.
+var contents = map[string][]string{
+	"cie-cli": {
+		"/usr/bin/cie", "/usr/share/bash-completion/completions/cie", "/usr/share/fish/vendor_completions.d/cie.fish", "{zsh}/_cie", "doc", "man",
+	},
+	"cie-pkcs11": {
+		"/usr/libexec/cie/cie-pkcs11-helper", "/usr/share/p11-kit/modules/cie.module", "{libdir}/pkcs11/libcie-pkcs11.so", "doc",
+	},
+}
+
+// policies of Firefox lie where the format's systems read them.
+var policies = map[string][]string{
+	"deb": {"/usr/lib/firefox/distribution/policies.json", "/usr/share/firefox-esr/distribution/policies.json"}, "arch": {"/usr/lib/firefox/distribution/policies.json"},
+}
+
+// lists are the programs that list what a package holds.
+var lists = map[string][]string{
+	"deb": {"sh", "-c", `dpkg-deb --fsys-tarfile "$0" | bsdtar -tf -`}, "rpm": {"rpm", "-qlp"}, "arch": {"bsdtar", "-tf"},
+}
+
+// TestPackages makes two packages in all formats, as "make packages" does, and has
+// other programs say what is in them.
+func TestPackages(t *testing.T) {
+	for _, tool := range []string{"dpkg-deb", "dpkg-shlibdeps", "lintian", "rpmbuild", "bsdtar", "openssl"} {
+		rig.Need(t, tool)
+	}
+	t.Chdir("../..")
+	r := twoPackages(t)
+	for _, program := range []string{"cie", "cie-pkcs11-helper", "libcie-pkcs11.so"} {
+		t.Run("hardened "+program, func(t *testing.T) { checkHardened(t, filepath.Join(r.build, program)) })
+	}
+	for format, ending := range map[string]string{"deb": ".deb", "rpm": ".rpm", "arch": ".pkg.tar.zst"} {
+		for name, want := range contents {
+			t.Run(format+" "+name, func(t *testing.T) {
+				file := onlyOne(t, filepath.Join(r.out, name+"*"+ending))
+				want := append(slices.Clone(want), "doc")
+				if name == "cie-pkcs11" {
+					want = append(want, policies[format]...)
+				}
+				checkContents(t, r, format, file, want)
+				checkBill(t, file)
+			})
+		}
+	}
+	t.Run("lintian", func(t *testing.T) {
+		debs, _ := filepath.Glob(filepath.Join(r.out, "*.deb"))
+		say(t, append([]string{"lintian", "--fail-on", "error"}, debs...)...)
+	})
+	t.Run("tampered", func(t *testing.T) { checkTampered(t, r) })
+}
+
+func twoPackages(t *testing.T) *rel {
+	t.Helper()
+	r := &rel{arch: runtime.GOARCH, build: filepath.Join(t.TempDir(), "linux-"+runtime.GOARCH), out: t.TempDir(), known: map[string]string{}}
+	t.Setenv("CIE_VERSION", "v1.2.3")
+	if err := r.read(); err != nil {
+		t.Fatal(err)
+	}
+	say(t, "installer/linux/build.sh", r.arch, r.build, "cie", "cie-pkcs11-helper")
+	r.Packages = slices.DeleteFunc(r.Packages, func(p pkg) bool { return contents[p.Name] == nil })
+	for _, format := range []string{"deb", "rpm", "arch"} {
+		if err := r.make(format); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
+}
+
+// say runs a program that must succeed, and returns what it prints.
+func say(t *testing.T, command ...string) string {
+	t.Helper()
+	out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", command, err, out)
+	}
+	return string(out)
+}
+
+func onlyOne(t *testing.T, pattern string) string {
+	t.Helper()
+	found, err := filepath.Glob(pattern)
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%s: %v, %v", pattern, found, err)
+	}
+	return found[0]
+}
+
+func checkContents(t *testing.T, r *rel, format, file string, want []string) {
+	t.Helper()
+	var got []string
+	pages := 0
+	for _, name := range strings.Fields(say(t, append(slices.Clone(lists[format]), file)...)) {
+		name = "/" + strings.TrimLeft(name, "./")
+		switch {
+		case strings.HasPrefix(name, "/usr/share/man/man1/cie"):
+			name = "man"
+			pages++
+		case strings.HasPrefix(name, "/usr/share/doc/"), strings.HasPrefix(name, "/usr/share/licenses/"):
+			name = "doc"
+		case strings.HasSuffix(name, "/cie") && strings.HasPrefix(name, "/usr/libexec"), slices.Contains([]string{"/PKGINFO", "/BUILDINFO", "/MTREE"}, name):
+			continue // a folder; what describes the package
+		}
+		if !strings.HasSuffix(name, "/") {
+			got = append(got, name)
+		}
+	}
+	for i, name := range want {
+		want[i] = r.expand(format, name)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if got, want := slices.Compact(got), slices.Compact(want); !slices.Equal(got, want) {
+		t.Errorf("holds %q\nnot   %q", got, want)
+	}
+	if slices.Contains(want, "man") && pages < 10 {
+		t.Errorf("%d manual pages", pages)
+	}
+}
+
+// checkHardened sees that a program can lie anywhere in memory, that its stack is
+// not code, and that its tables of addresses cannot be written.
+func checkHardened(t *testing.T, file string) {
+	t.Helper()
+	f, err := elf.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	relro, stack := false, false
+	for _, p := range f.Progs {
+		relro = relro || p.Type == elf.PT_GNU_RELRO
+		stack = stack || p.Type == elf.PT_GNU_STACK && p.Flags&elf.PF_X == 0
+	}
+	now, err := f.DynValue(elf.DT_FLAGS)
+	if f.Type != elf.ET_DYN || !relro || !stack || err != nil || len(now) != 1 || elf.DynFlag(now[0])&elf.DF_BIND_NOW == 0 {
+		t.Errorf("type %v, relro %v, stack %v, flags %v", f.Type, relro, stack, now)
+	}
+}
+
+// checkBill holds the bill of a package against the rules of CycloneDX 1.5, as far
+// as they concern what we write (schema bom-1.5, "required", "pattern", "enum").
+func checkBill(t *testing.T, file string) {
+	t.Helper()
+	content, err := os.ReadFile(file + ".cdx.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bom
+	if err := json.Unmarshal(content, &b); err != nil {
+		t.Fatal(err)
+	}
+	if b.Format != "CycloneDX" || b.SpecVersion != "1.5" || b.Version < 1 ||
+		!regexp.MustCompile(`^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`).MatchString(b.SerialNumber) {
+		t.Errorf("%s %s %d %s", b.Format, b.SpecVersion, b.Version, b.SerialNumber)
+	}
+	if sum, err := release.Sum(file); err != nil || len(b.Metadata.Component.Hashes) != 1 || b.Metadata.Component.Hashes[0].Content != sum {
+		t.Errorf("hash of the package: %v, not %s (%v)", b.Metadata.Component.Hashes, sum, err)
+	}
+	refs := map[string]bool{}
+	programs, libraries := 0, 0
+	for _, c := range append(b.Components, b.Metadata.Component) {
+		if c.Name == "" || c.Ref == "" || refs[c.Ref] {
+			t.Errorf("nameless or twice: %+v", c)
+		}
+		refs[c.Ref] = true
+		switch c.Type {
+		case "file":
+			programs++
+		case "library":
+			libraries++
+			if !strings.HasPrefix(c.PURL, "pkg:golang/") || c.Version == "" {
+				t.Errorf("%+v", c)
+			}
+		case "application":
+		default:
+			t.Errorf("no type of components: %q", c.Type)
+		}
+		for _, h := range c.Hashes {
+			if h.Algorithm != "SHA-256" || !regexp.MustCompile(`^[a-f0-9]{64}$`).MatchString(h.Content) {
+				t.Errorf("%s: %+v", c.Name, h)
+			}
+		}
+	}
+	if programs == 0 || libraries < 5 {
+		t.Errorf("%d programs, %d modules", programs, libraries)
+	}
+	for _, d := range b.Dependencies {
+		for _, ref := range append(d.On, d.Ref) {
+			if !refs[ref] {
+				t.Errorf("depends on %q, which is not there", ref)
+			}
+		}
+	}
+}
+
+// checkTampered changes a package, then the list, and sees them refused by us, by
+// sha256sum and by openssl.
+func checkTampered(t *testing.T, r *rel) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spki, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CIE_RELEASE_KEY", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	if err := errors.Join(r.make("provenance"), r.make("sums")); err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	accepted := func() (ours, sums, signature bool) {
+		_, err := release.Check(public, r.out)
+		sum := exec.Command("sha256sum", "--check", "--strict", "--quiet", release.List)
+		sum.Dir = r.out
+		sign := exec.Command("openssl", "pkeyutl", "-verify", "-pubin", "-inkey", key, "-rawin", "-in", release.List, "-sigfile", release.Signature)
+		sign.Dir = r.out
+		return err == nil, sum.Run() == nil, sign.Run() == nil
+	}
+	if ours, sums, signature := accepted(); !ours || !sums || !signature {
+		t.Fatalf("untouched: %v %v %v", ours, sums, signature)
+	}
+	deb := onlyOne(t, filepath.Join(r.out, "cie-cli_*.deb"))
+	change(t, deb)
+	if ours, sums, signature := accepted(); ours || sums || !signature {
+		t.Errorf("a changed package: %v %v %v", ours, sums, signature)
+	}
+	change(t, deb) // back
+	change(t, filepath.Join(r.out, release.List))
+	if ours, _, signature := accepted(); ours || signature {
+		t.Errorf("a changed list: %v %v", ours, signature)
+	}
+}
+
+// change turns one bit in the middle of a file.
+func change(t *testing.T, file string) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[len(content)/2] ^= 1
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
