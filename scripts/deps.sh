@@ -68,6 +68,8 @@ needs_test() {
 	command_of java default-jre-headless
 	command_of sshd openssh-server
 	command_of openvpn openvpn
+	command_of script bsdutils
+	file_of '/usr/lib/python3/dist-packages/PyKCS11' python3-pykcs11
 	command_of wine wine
 	command_of x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64
 	command_of ssh-add openssh-client

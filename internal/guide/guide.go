@@ -35,12 +35,13 @@ const (
 	Reader     Name = "reader"     // reader or card that do not work
 	Card       Name = "card"       // certificate, genuineness, expiry
 	Minors     Name = "minors"
-	Stolen     Name = "stolen" // or lost: the card
+	Stolen     Name = "stolen"   // or lost: the card
+	Programs   Name = "programs" // besides browsers
 )
 
 // Names are all guides, in the order of a table of contents.
 func Names() []Name {
-	return []Name{Levels, Activation, Pairing, Codes, Blocked, Lost, Reader, Card, Minors, Stolen}
+	return []Name{Levels, Activation, Pairing, Codes, Blocked, Lost, Reader, Card, Minors, Stolen, Programs}
 }
 
 // A Guide is a page in one language.
