@@ -84,6 +84,28 @@ func TestPairWaitsForTheCard(t *testing.T) {
 	b.ledger("verify 9000")
 }
 
+// A code typed for one card is not given to another that is laid down instead.
+func TestPairWaitsForTheSameCard(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	b.Go(newPair)
+	b.demo.Cards[0].Remove() // not yet noticed
+	b.typed("12345678")
+	b.key("Return")
+	b.sees("win.lay")
+	b.demo.Cards[1].Insert()
+	b.urge()
+	b.until("the other card is seen", func() bool { return len(b.state.readers) == 2 && b.state.readers[1].CIE })
+	b.seesNow("win.lay")
+	b.demo.Cards[1].Remove()
+	b.demo.Cards[0].Insert()
+	b.urge()
+	b.sees("win.pair.done.half")
+	b.ledger("verify 9000")
+	if got := b.demo.Cards[1].Ledger(); len(got) != 0 {
+		t.Errorf("the other card was asked: %v", got)
+	}
+}
+
 // Leaving the screen ends the work and shows nothing of it.
 func TestPairIsLeft(t *testing.T) {
 	b := newBench(t, i18n.Italian)

@@ -32,6 +32,27 @@ func (s state) card() (cie.Status, bool) {
 	return cie.Status{}, false
 }
 
+// has says whether the card that is meant lies on a reader; any CIE, if none is.
+func (s state) has(t cie.Target) bool {
+	return slices.ContainsFunc(s.readers, func(r cie.Status) bool { return r.CIE && (!meant(t) || r.PAN == t.PAN) })
+}
+
+// meant says whether a target is one card and no other.
+func meant(t cie.Target) bool { return t.PAN != cie.Target{}.PAN }
+
+// only is the CIE if one alone lies on the readers.
+func (s state) only() (t cie.Target) {
+	for _, r := range s.readers {
+		switch {
+		case r.CIE && meant(t):
+			return cie.Target{}
+		case r.CIE:
+			t.PAN = r.PAN
+		}
+	}
+	return t
+}
+
 // contactOnly says whether there are readers, and all are known to have no antenna.
 func (s state) contactOnly() bool {
 	for _, r := range s.readers {

@@ -67,9 +67,10 @@ func (s *stage) Leave() {
 	}
 }
 
-// StateChanged takes work up again that waits for the card.
+// StateChanged takes work up again that waits for the card: for the one it was begun
+// with, if that is known.
 func (s *stage) StateChanged(now state) {
-	if _, here := now.card(); here && s.run != nil && s.run.waiting {
+	if s.run != nil && s.run.waiting && now.has(s.run.task.target) {
 		s.run.begin()
 	}
 }
@@ -90,9 +91,13 @@ type run struct {
 	over    bool
 }
 
-// begin does the task beside the window's goroutine.
+// begin does the task beside the window's goroutine. From the moment on when one
+// card is known to be meant, no other gets the codes.
 func (r *run) begin() {
 	w := r.stage.w
+	if !meant(r.task.target) {
+		r.task.target.PAN = w.state.only().PAN
+	}
 	ctx, cancel := context.WithCancel(w.ctx)
 	r.cancel, r.waiting = cancel, false
 	r.view = newProgress(w, r.task, func() { r.view.stopping(); cancel() })
@@ -145,11 +150,17 @@ func (r *run) ended(err error) {
 		r.ask(w.t("win.few.puk", "n", few.Tries), w.t("word.yes"), func(c *cie.Consent) { c.FewPUKTries = true })
 	case errors.Is(err, cie.ErrUnknownIssuer):
 		r.ask(w.t("win.unknown-issuer"), w.t("word.yes"), func(c *cie.Consent) { c.UnknownIssuer = true })
-	case w.waitsForCard(err):
+	case w.waitsForCard(err) && !r.withCard():
 		r.wait(err)
 	default:
 		r.fail(err)
 	}
+}
+
+// withCard says whether the work ends when the card is lifted: at a counter the codes
+// go with it.
+func (r *run) withCard() bool {
+	return r.stage.w.counter != nil && meant(r.task.target)
 }
 
 // patience is how long codes are kept while the card or a person is waited for.
@@ -234,7 +245,7 @@ func (r *run) choose() fyne.CanvasObject {
 			continue
 		}
 		b := newButton(plain, w.cardName(c), func() {
-			r.task.target.Reader = c.Reader.Name
+			r.task.target.Reader, r.task.target.PAN = c.Reader.Name, c.PAN
 			r.begin()
 		})
 		b.icon = iconCard
