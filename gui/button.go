@@ -44,7 +44,11 @@ func newCopy(w *Window, key string, text func() string) *button {
 	b := newButton(quiet, w.t(key), nil)
 	b.icon = iconCopy
 	b.onTapped = func() {
-		w.app.Clipboard().SetContent(text())
+		copied := text()
+		w.app.Clipboard().SetContent(copied)
+		if w.counter != nil {
+			w.counter.copied = copied
+		}
 		b.text = w.t("win.copied")
 		b.Refresh()
 	}

@@ -11,14 +11,17 @@ import (
 
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/guide"
+	"github.com/softwarecie/cie/internal/pairing"
+	"github.com/softwarecie/cie/internal/secret"
 )
 
 // A counter is the mode for those who serve one card after another. Cards are used
 // with the whole PIN and none is remembered; when one is taken away, so is what was
 // seen of it. A line for each operation stays until the mode ends, without names.
 type counter struct {
-	lines []string // the newest first
-	laid  bool     // a card lies on a reader
+	lines  []string   // the newest first
+	card   cie.Target // the one that is served, if one is
+	copied string     // on the clipboard
 }
 
 // mostLines is how many operations are shown.
@@ -27,6 +30,7 @@ const mostLines = 12
 // Serve begins or ends the mode. What is paired is put aside, not forgotten.
 func (w *Window) Serve(on bool) {
 	holder := w.deps.Holder
+	w.clearClipboard()
 	w.counter = nil
 	if on {
 		w.counter = &counter{}
@@ -51,27 +55,37 @@ func (w *Window) served(what, came string) {
 	}
 }
 
-// leaveCard leaves the screens of a card that was taken away.
+// leaveCard leaves the screens of a card that was taken away, and takes from the
+// clipboard what was copied of it.
 func (w *Window) leaveCard(now state) {
-	if w.counter == nil {
+	c := w.counter
+	if c == nil || w.running != nil {
 		return
 	}
-	_, here := now.card()
-	gone := w.counter.laid && !here
-	w.counter.laid = here
-	if gone && w.running == nil && !w.waiting() && w.place != "win.guides" && w.place != "win.settings" {
+	before := c.card
+	if meant(before) && now.has(before) {
+		return
+	}
+	card, _ := now.card()
+	c.card.PAN = card.PAN
+	if !meant(before) {
+		return
+	}
+	w.clearClipboard()
+	if w.place != "win.guides" && w.place != "win.settings" {
 		w.Open(home)
 	}
 }
 
-// waiting says whether the screen that is seen waits for the card to come back.
-func (w *Window) waiting() bool {
-	s, ok := w.trail[len(w.trail)-1].screen.(interface{ waits() bool })
-	return ok && s.waits()
+// clearClipboard takes away what was copied at the counter, if it is still there.
+func (w *Window) clearClipboard() {
+	if c := w.counter; c != nil && c.copied != "" {
+		if w.app.Clipboard().Content() == c.copied {
+			w.app.Clipboard().SetContent("")
+		}
+		c.copied = ""
+	}
 }
-
-// waits says whether work was broken off and goes on with the card.
-func (s *stage) waits() bool { return s.run != nil && s.run.waiting && !s.run.over }
 
 // newCounterBar says which mode this is, and ends it.
 func newCounterBar(w *Window) fyne.CanvasObject {
@@ -92,6 +106,7 @@ func (s *homeScreen) serve(now state) {
 			marked(iconCard, colorGood, paragraph(card.Reader.Name+" · "+card.Family)),
 			beside(
 				newButton(plain, w.t("win.check"), func() { w.Go(newCheck) }),
+				newButton(plain, w.t("win.details.go"), func() { w.Go(newRead) }),
 				newButton(plain, w.t("win.verify"), func() { w.Go(newVerify) }),
 				newButton(plain, w.t("win.change"), func() { w.Go(newChange) }),
 				newButton(plain, w.t("win.unblock"), func() { w.Go(newUnblock) }),
@@ -148,6 +163,41 @@ func (s *checkScreen) onCheck() {
 			icon, color := judged(found.Genuine)
 			home := newButton(primary, s.w.t("win.done"), s.w.Back)
 			s.show(stacked(3*unit, titled(icon, color, s.w.t("genuine."+string(found.Genuine))), beside(home)), home)
+		},
+		again: s.ask,
+	})
+}
+
+// The read screen reads the details of a card that is not remembered.
+type readScreen struct{ codeStage }
+
+func newRead(w *Window) screen {
+	s := &readScreen{newCodeStage(w)}
+	s.forms = []*form{codeForm(w, w.t("win.pin"), w.t("win.counter.read.go"), whole, s.onRead,
+		heading(w.t("win.counter.read")), paragraph(w.t("win.counter.read.text")), w.triesNow())}
+	s.ask()
+	return s
+}
+
+// Help of reading is the guide on the card.
+func (s *readScreen) Help() guide.Name { return guide.Card }
+
+func (s *readScreen) onRead() {
+	w, code := s.w, s.take()
+	var record pairing.Record
+	s.start(task{
+		title: w.t("win.counter.read"),
+		steps: []cie.Step{
+			cie.StepConnect, cie.StepRead, cie.StepGenuine, cie.StepAuthenticate, cie.StepVerify, cie.StepCertificate,
+		},
+		codes: []*secret.Buffer{code},
+		do: func(ctx context.Context, target cie.Target) (err error) {
+			record, err = w.holder().Pair(ctx, target, code)
+			return err
+		},
+		done: func() {
+			w.Back()
+			w.Go(newDetails(record))
 		},
 		again: s.ask,
 	})

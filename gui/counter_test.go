@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softwarecie/cie/applet/emulator"
 	"github.com/softwarecie/cie/internal/i18n"
 )
 
@@ -120,4 +121,95 @@ func TestCounterWithoutReader(t *testing.T) {
 	b.tell()
 	b.sees("error.no-reader.what")
 	b.sees("win.counter.none")
+}
+
+// Another card laid down between two looks is another person's.
+func TestCounterForgetsACardThatWasSwapped(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	b.atCounter()
+	b.tap("win.verify")
+	b.typed("1234")
+	b.demo.Cards[0].Remove()
+	b.demo.Cards[1].Insert()
+	b.urge()
+	b.sees("win.counter.card")
+}
+
+// A card that is lifted in the middle takes the code with it: it is not waited for.
+func TestCounterDoesNotWaitForALiftedCard(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	b.atCounter()
+	b.tap("win.verify")
+	b.demo.Cards[0].Remove() // not yet noticed
+	b.typed("12345678")
+	b.tap("win.verify.go")
+	b.sees("win.counter.next")
+	b.demo.Cards[1].Insert()
+	b.urge()
+	b.sees("win.counter.card")
+	b.ledger()
+	if got := b.demo.Cards[1].Ledger(); len(got) != 0 {
+		t.Errorf("the next card was asked: %v", got)
+	}
+	if seen := b.seen(); !strings.Contains(seen, " · "+b.t("win.verify")+" · "+b.t("error.no-card.what")) {
+		t.Errorf("no line for the operation in\n%s", seen)
+	}
+}
+
+// The details of a card are read with the whole PIN, and go with it: from the screen,
+// and from the clipboard.
+func TestCounterDetails(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	b.atCounter()
+	b.tap("win.details.go")
+	b.typed("1234")
+	b.cannot("win.counter.read.go") // none is kept that the half could be of
+	b.typed("5678")
+	b.tap("win.counter.read.go")
+	b.sees("genuine.test")
+	b.ledger("verify 9000")
+	holder := b.demo.Cards[0].Holder()
+	if seen := b.seen(); !strings.Contains(seen, holder.Surname) || strings.Contains(seen, b.t("win.details.files.text")) {
+		t.Errorf("want the holder's name and no files in\n%s", seen)
+	}
+	b.tap("win.details.tax-code")
+	b.tap("win.details.copy-tax-code")
+	if b.app.Clipboard().Content() == "" {
+		t.Fatal("nothing was copied")
+	}
+	b.lift()
+	b.sees("win.counter.next")
+	if got := b.app.Clipboard().Content(); got != "" {
+		t.Errorf("%q stays on the clipboard", got)
+	}
+	if seen := b.seen(); strings.Contains(seen, holder.Surname) || !strings.Contains(seen, " · "+b.t("win.counter.read")+" · ✓") {
+		t.Errorf("want a line without a name in\n%s", seen)
+	}
+	files, err := filepath.Glob(filepath.Join(b.deps.Holder.Pairings.Folder(), "*"))
+	if err != nil || len(files) > 0 {
+		t.Errorf("written: %q, %v", files, err)
+	}
+	b.lay()
+	b.sees("win.counter.card")
+	b.Back()
+	b.sees("win.counter.card") // there is no way back to the details
+}
+
+// A wrong PIN is said with the tries, and the work can be given up before it counts.
+func TestCounterDetailsWrongOrCancelled(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	b.atCounter()
+	b.tap("win.details.go")
+	b.typed("00000000")
+	b.tap("win.counter.read.go")
+	b.sees("error.pin-wrong.what")
+	b.sees("tries.left", "n", 2)
+	b.tap("win.retry")
+	b.demo.Cards[0].Fail(3, emulator.Fault{Kind: "stall"})
+	b.typed("12345678")
+	b.tap("win.counter.read.go")
+	b.sees("step.genuine") // busy
+	b.key("Escape")
+	b.sees("error.cancelled.what")
+	b.ledger("verify 63C2")
 }

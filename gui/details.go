@@ -58,7 +58,9 @@ func (s *detailsScreen) draw() {
 	}
 	page.Add(s.facts())
 	page.Add(s.copies())
-	page.Add(stacked(2*unit, line(), subheading(w.t("win.details.files")), paragraph(w.t("win.details.files.text")), s.said, s.files()))
+	if w.counter == nil { // nothing of a card stays at a counter
+		page.Add(stacked(2*unit, line(), subheading(w.t("win.details.files")), paragraph(w.t("win.details.files.text")), s.said, s.files()))
+	}
 	s.show(page, nil)
 }
 
@@ -152,8 +154,7 @@ func (s *detailsScreen) saved(chosen bool, err error) {
 	s.said.RemoveAll()
 	switch {
 	case err != nil:
-		m := s.w.texts.Explain(err)
-		s.said.Add(note(iconCross, colorDanger, m.What+" "+m.Next))
+		s.show(newErrorView(s.w, err, s.draw))
 	case chosen:
 		s.said.Add(marked(iconCheck, colorGood, paragraph(s.w.t("win.details.saved"))))
 	}

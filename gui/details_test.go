@@ -111,6 +111,8 @@ func TestDetailsNotSaved(t *testing.T) {
 	}
 	b.tap("win.details.certificate")
 	b.sees("error.file.what", "file", "cie.pem")
+	b.tap("win.retry")
+	b.sees("win.details.files.text")
 }
 
 func TestDetailsOfADamagedRecord(t *testing.T) {

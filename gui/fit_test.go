@@ -112,6 +112,10 @@ func (b *bench) eachView(before, after state, visit func(name string)) {
 	}
 	b.Go(newCheck)
 	visit("check")
+	b.Go(newRead)
+	visit("read at the counter")
+	b.Go(newDetails(after.paired[0]))
+	visit("details at the counter")
 	b.Serve(false)
 	b.state = after
 }

@@ -336,9 +336,15 @@ func (w *Window) watch() {
 		case <-w.urged:
 		}
 		w.work.Lock()
-		last = observe(w.ctx, w.holder(), last)
+		holder := w.holder()
+		last = observe(w.ctx, holder, last)
 		w.work.Unlock()
-		w.deps.Do(func() { w.state = last; w.tell() })
+		w.deps.Do(func() {
+			if holder == w.holder() { // what another knew is not for this mode
+				w.state = last
+				w.tell()
+			}
+		})
 	}
 }
 
