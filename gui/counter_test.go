@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/softwarecie/cie/applet/emulator"
 	"github.com/softwarecie/cie/internal/i18n"
@@ -167,6 +168,7 @@ func TestCounterDetails(t *testing.T) {
 	b.typed("5678")
 	b.tap("win.counter.read.go")
 	b.sees("genuine.test")
+	b.seesNow("win.counter.checked", "date", b.date(time.Now()))
 	b.ledger("verify 9000")
 	holder := b.demo.Cards[0].Holder()
 	if seen := b.seen(); !strings.Contains(seen, holder.Surname) || strings.Contains(seen, b.t("win.details.files.text")) {

@@ -2,8 +2,10 @@ package gui
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -64,14 +66,19 @@ func (s *detailsScreen) draw() {
 	s.show(page, nil)
 }
 
-// verdict says whether the card was found to be genuine when it was paired.
+// verdict says whether the card was found to be genuine when it was paired, and by
+// what.
 func (s *detailsScreen) verdict() fyne.CanvasObject {
-	w := s.w
+	w, when := s.w, "win.details.checked"
+	if w.counter != nil {
+		when = "win.counter.checked"
+	}
 	icon, color := judged(trust.Genuineness(s.record.Genuine))
-	return panel(marked(icon, color, stacked(unit,
-		strong(w.t("genuine."+s.record.Genuine), color),
-		aside(w.t("win.details.checked", "date", w.date(s.record.PairedAt))),
-	)), color)
+	texts := stacked(unit, strong(w.t("genuine."+s.record.Genuine), color), aside(w.t(when, "date", w.date(s.record.PairedAt))))
+	if color == colorGood && s.words.Reason == nil {
+		texts.Add(aside(w.t("win.details.what")))
+	}
+	return panel(marked(icon, color, texts), color)
 }
 
 // judged is how a judgement on a card looks.
@@ -144,6 +151,10 @@ func (s *detailsScreen) saves(key, name string, content func() []byte) *button {
 					err = closed
 				}
 			}
+			var said *fs.PathError
+			if err != nil && !errors.As(err, &said) { // the dialog's own errors name no file
+				err = &fs.PathError{Op: "save", Path: name, Err: err}
+			}
 			s.saved(to != nil, err)
 		})
 	})
@@ -171,5 +182,8 @@ func (w *Window) askWhere(name string, done func(io.WriteCloser, error)) {
 		done(to, err)
 	}, w.win)
 	ask.SetFileName(name)
+	ask.SetTitleText(w.t("win.details.files"))
+	ask.SetConfirmText(w.t("win.details.files"))
+	ask.SetDismissText(w.t("win.cancel"))
 	ask.Show()
 }

@@ -3,12 +3,14 @@ package gui
 import (
 	"bytes"
 	"encoding/pem"
+	"errors"
 	"io"
 	"io/fs"
 	"strings"
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/widget"
 
 	"github.com/softwarecie/cie/internal/i18n"
 	"github.com/softwarecie/cie/internal/pairing"
@@ -36,7 +38,7 @@ func TestDetails(t *testing.T) {
 	b := newBench(t, i18n.Italian)
 	s := b.details()
 	holder := b.demo.Cards[0].Holder()
-	for _, want := range []string{holder.Name + " " + holder.Surname, b.t("genuine.test"), b.t("win.details.checked", "date", b.date(s.record.PairedAt))} {
+	for _, want := range []string{holder.Name + " " + holder.Surname, b.t("genuine.test"), b.t("win.details.what"), b.t("win.details.checked", "date", b.date(s.record.PairedAt))} {
 		if !strings.Contains(b.seen(), want) {
 			t.Errorf("%q is not seen in\n%s", want, b.seen())
 		}
@@ -106,19 +108,43 @@ func TestDetailsNotSaved(t *testing.T) {
 	if strings.Contains(b.seen(), b.t("win.details.saved")) {
 		t.Error("said to be saved, and is not")
 	}
-	s.ask = func(name string, done func(io.WriteCloser, error)) {
+	s.ask = func(name string, done func(io.WriteCloser, error)) { // while it is asked, the dialog has the focus
+		dialog := widget.NewModalPopUp(newButton(plain, "", nil), b.win.Canvas())
+		dialog.Show()
+		defer dialog.Hide()
 		done(nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission})
+	}
+	if b.scroll().ScrollToBottom(); b.scroll().Offset.Y == 0 {
+		t.Fatal("everything is seen without scrolling: nothing is tested")
 	}
 	b.tap("win.details.certificate")
 	b.sees("error.file.what", "file", "cie.pem")
+	if at := b.scroll().Offset.Y; at != 0 {
+		t.Errorf("the error is seen from %v on", at)
+	}
 	b.tap("win.retry")
 	b.sees("win.details.files.text")
+	s.ask = func(_ string, done func(io.WriteCloser, error)) { done(nil, errors.New("no such folder")) }
+	b.tap("win.details.calendar")
+	b.sees("error.file.what", "file", "cie.ics")
 }
 
 func TestDetailsOfADamagedRecord(t *testing.T) {
 	b := newBench(t, i18n.Italian)
 	b.Go(newDetails(pairing.Record{Certificate: []byte("no certificate")}))
 	b.sees("error.pairing-damaged.what")
+}
+
+// Of a card whose issuer is not known it is not said that its signature was checked.
+func TestDetailsOfAnUnknownIssuer(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	record := b.details().record
+	record.Genuine = string(trust.Unknown)
+	b.Go(newDetails(record))
+	b.sees("genuine.unknown")
+	if seen := b.seen(); strings.Contains(seen, b.t("win.details.what")) {
+		t.Errorf("said to be checked in\n%s", seen)
+	}
 }
 
 // A card that failed, or could not be judged, never looks like a genuine one.

@@ -80,7 +80,10 @@ func (w *Window) summary(s state) (icon string, color fyne.ThemeColorName, text 
 
 // cardLine are the parts of what is said of a card: its reader, whose it is, tries.
 func (w *Window) cardLine(c cie.Status) []string {
-	if c.Record == nil {
+	switch {
+	case w.counter != nil:
+		return []string{c.Reader.Name, w.t("win.counter.card")}
+	case c.Record == nil:
 		return []string{c.Reader.Name, w.t("win.strip.unpaired")}
 	}
 	parts := []string{c.Reader.Name, w.t("win.strip.of", "name", shortName(holderOf(*c.Record).Name, holderOf(*c.Record).Surname))}

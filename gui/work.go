@@ -49,6 +49,7 @@ func (s *stage) show(o fyne.CanvasObject, first fyne.Focusable) {
 	s.seen = first
 	s.w.announce()
 	if first != nil && s.laid {
+		s.w.scroll().ScrollToTop() // what was there before may have been longer
 		s.w.win.Canvas().Focus(first)
 	}
 }
