@@ -21,7 +21,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # The programs in Go, each in a folder of cmd.
 PROGRAMS := $(patsubst cmd/%/main.go,%,$(wildcard cmd/*/main.go))
 
-.PHONY: help deps build run test unit integration race figures soak fuzz fuzz-short check lint vet format docs clean
+.PHONY: help deps build run test unit integration race figures screenshots soak fuzz fuzz-short check lint vet format docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -53,6 +53,9 @@ race: ## run the unit tests with the race detector
 figures: build ## measure the library and the window: time, memory, commands to the card
 	go test -tags gles,integration -count=1 -v -run '^(TestFigures|TestAPDUBudget|TestLooksWhileACardWorks)$$' ./internal/moduletest
 	go test -tags gles,integration -count=1 -run "^$$" -bench . -benchtime 3x ./cmd/cie-gui
+
+screenshots: build ## take the pictures of the window in docs/screenshots
+	CIE_SCREENSHOTS=$(CURDIR)/docs/screenshots go test -tags gles,integration -count=1 -run '^TestStory$$' ./cmd/cie-gui
 
 # For a night: the sizes are in the tests.
 soak: build ## run the storms on the PKCS#11 library and the card's tries for hours

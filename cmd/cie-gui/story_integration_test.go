@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/softwarecie/cie/applet/emulator"
+	"github.com/softwarecie/cie/internal/guide"
 	"github.com/softwarecie/cie/internal/i18n"
 	"github.com/softwarecie/cie/internal/memscan"
 	"github.com/softwarecie/cie/internal/pairing"
@@ -34,13 +35,14 @@ const (
 // A desk is a person before the window, with two readers and two cards.
 type desk struct {
 	*rig.Display
-	t       testing.TB
-	texts   *i18n.Catalogue
-	look    string // of the screenshots: language and theme
-	daemon  *rig.PCSCD
-	cards   [2]*emulator.Card
-	home    string
-	program *exec.Cmd
+	t        testing.TB
+	language i18n.Language
+	texts    *i18n.Catalogue
+	look     string // of the screenshots: language and theme
+	daemon   *rig.PCSCD
+	cards    [2]*emulator.Card
+	home     string
+	program  *exec.Cmd
 }
 
 // sit starts the window as a person finds it the first time: a service, readers,
@@ -66,14 +68,15 @@ func sit(t testing.TB, l i18n.Language, theme string) *desk {
 		t.Fatal(err)
 	}
 	d.Display = rig.StartDisplay(t, "1000x720")
+	d.language = l
 	d.start()
 	return d
 }
 
 // start starts the program.
-func (d *desk) start() {
+func (d *desk) start(args ...string) {
 	d.t.Helper()
-	d.program = exec.Command(filepath.Join("..", "..", "build", "cie-gui"))
+	d.program = exec.Command(filepath.Join("..", "..", "build", "cie-gui"), args...) //nolint:gosec // ours
 	d.program.Env = append(os.Environ(),
 		"HOME="+d.home, "XDG_CONFIG_HOME="+d.home, "XDG_STATE_HOME="+d.home, "XDG_CACHE_HOME="+d.home, "XDG_RUNTIME_DIR="+d.home,
 		"CIE_CONFIG="+filepath.Join(d.home, "config.toml"), "CIE_LANG=", "DBUS_SESSION_BUS_ADDRESS=disabled:")
@@ -86,7 +89,15 @@ func (d *desk) start() {
 func (d *desk) sees(name, key string, args ...any) {
 	d.t.Helper()
 	d.Wait(d.texts.T(key, args...))
-	if folder := os.Getenv("CIE_SCREENSHOTS"); folder != "" && name != "" {
+	if name != "" {
+		d.shoot(name)
+	}
+}
+
+// shoot keeps a picture of what is seen, where pictures are wanted.
+func (d *desk) shoot(name string) {
+	d.t.Helper()
+	if folder := os.Getenv("CIE_SCREENSHOTS"); folder != "" {
 		time.Sleep(500 * time.Millisecond) // drawn
 		d.Shoot(filepath.Join(folder, d.look+"-"+name+".png"))
 	}
@@ -163,11 +174,16 @@ func (d *desk) scan(code string) int {
 // The window from the first start to a blocked and unblocked card, by keyboard and
 // mouse.
 func TestStory(t *testing.T) {
-	for _, tt := range []struct {
+	type look struct {
 		language i18n.Language
 		theme    string
-	}{{i18n.Italian, "light"}, {i18n.German, "dark"}} {
-		t.Run(string(tt.language), func(t *testing.T) { story(sit(t, tt.language, tt.theme)) })
+	}
+	looks := []look{{i18n.Italian, "light"}, {i18n.German, "dark"}}
+	if os.Getenv("CIE_SCREENSHOTS") != "" { // "make screenshots"
+		looks = append(looks, look{i18n.Italian, "dark"}, look{i18n.German, "light"})
+	}
+	for _, l := range looks {
+		t.Run(string(l.language)+"-"+l.theme, func(t *testing.T) { story(sit(t, l.language, l.theme)) })
 	}
 }
 
@@ -200,6 +216,36 @@ func story(d *desk) {
 	d.unblock(&from)
 	d.twoCards(&from)
 	d.fewTries(&from)
+	d.tour()
+	d.ledger(0, &from)
+}
+
+// tour looks at the screens that the story has no part for.
+func (d *desk) tour() {
+	d.t.Helper()
+	d.Keys("ctrl+1")
+	d.sees("", "win.cards", "n", 2)
+	d.press("win.details.go", "win.change")
+	holder := d.cards[0].Holder()
+	d.Wait(holder.Name + " " + holder.Surname)
+	d.shoot("20-details")
+	d.Keys("ctrl+3")
+	d.sees("21-browsers", "win.browsers")
+	d.Keys("ctrl+4")
+	d.sees("", "win.doctor")
+	time.Sleep(6 * time.Second) // it looks at everything
+	d.shoot("22-doctor")
+	d.Keys("ctrl+5")
+	d.sees("23-guides", "win.guides")
+	first := guide.Load(d.language, guide.Names()[0]).Title
+	d.letter(first)
+	d.Wait(first)
+	d.shoot("24-guide")
+	d.Keys("ctrl+6")
+	d.sees("25-settings", "win.settings")
+	d.end()
+	d.start("--counter")
+	d.sees("26-counter", "win.counter.card")
 }
 
 // press presses a button that stands behind others, by the keys of their texts.

@@ -97,7 +97,7 @@ func (d *Display) Wait(title string) time.Duration {
 		return time.Since(begun)
 	}
 	seen, _ := d.Try("getactivewindow", "getwindowname")
-	d.Shoot(filepath.Join(os.TempDir(), d.t.Name()+"-missing.png"))
+	d.Shoot(filepath.Join(os.TempDir(), strings.ReplaceAll(d.t.Name(), "/", "-")+"-missing.png"))
 	d.t.Fatalf("no window %q, but %q", title, strings.TrimSpace(seen))
 	return 0
 }
@@ -131,7 +131,7 @@ func (d *Display) Shoot(file string) {
 	if err != nil {
 		window = "root"
 	}
-	c := exec.Command("import", "-window", strings.TrimSpace(window), "-strip", file) //nolint:gosec // of the test
+	c := exec.Command("import", "-window", strings.TrimSpace(window), "-strip", "+dither", "-colors", "64", "PNG8:"+file) //nolint:gosec // of the test
 	c.Env = append(os.Environ(), "DISPLAY="+d.Name)
 	if out, err := c.CombinedOutput(); err != nil {
 		d.t.Errorf("import: %v\n%s", err, out)
