@@ -48,7 +48,7 @@ func (r *rel) mtree(root string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(plain, compress(content), 0o644); err != nil { //nolint:gosec // for everybody
+	if err := write(plain, compress(content), 0o644); err != nil {
 		return err
 	}
 	return os.Chtimes(plain, r.date, r.date)
