@@ -155,7 +155,7 @@ func faults() []byte {
 // commands writes a section for every command that does something.
 func commands(text *bytes.Buffer, c *cobra.Command) error {
 	c.InitDefaultHelpFlag()
-	if c.Runnable() && !c.HasSubCommands() {
+	if c.Runnable() && !c.HasSubCommands() && !c.Hidden {
 		fmt.Fprintf(text, "### %s\n\n%s.\n\n```\n%s\n```\n\n", c.CommandPath(), c.Short, strings.TrimRight(c.Example, "\n"))
 		if flags := c.LocalNonPersistentFlags().FlagUsages(); flags != "" {
 			fmt.Fprintf(text, "```\n%s```\n\n", flags)
