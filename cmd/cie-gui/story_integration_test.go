@@ -103,7 +103,8 @@ func (d *desk) shoot(name string) {
 	}
 }
 
-// begins presses Enter until a card is found and the screen for pairing is there.
+// begins presses Enter at home until a card is found and the screen for pairing is
+// there. Before that, Enter may lead elsewhere.
 func (d *desk) begins() {
 	d.t.Helper()
 	for range 20 {
@@ -111,6 +112,7 @@ func (d *desk) begins() {
 		if d.There(d.texts.T("win.pair"), 2*time.Second) {
 			return
 		}
+		d.Keys("ctrl+1")
 	}
 	d.sees("", "win.pair")
 }
