@@ -1,6 +1,7 @@
 package gui
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -86,6 +87,11 @@ func (s *settingsScreen) change(choose func(*settings.Settings)) {
 func (s *settingsScreen) complain(err error) {
 	m := s.w.texts.Explain(err)
 	s.said.RemoveAll()
+	if errors.Is(err, settings.ErrManaged) {
+		s.said.Add(note(iconInfo, colorCaution, m.What+" "+m.Next))
+		s.box.Refresh()
+		return
+	}
 	s.said.Add(panel(stacked(unit, marked(iconCross, colorDanger, paragraph(s.w.t("win.settings.unsaved")+" ("+m.Code+")")), path(scrub(err.Error()))), colorDanger))
 	s.box.Refresh()
 }

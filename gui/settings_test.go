@@ -2,6 +2,7 @@ package gui
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -147,4 +148,22 @@ func (b *bench) eachKept(visit func(string)) {
 	visit("kept")
 	s.ask(true)
 	visit("delete what is kept?")
+}
+
+// What the administrator has set is said to be theirs, and stays.
+func TestManagedSetting(t *testing.T) {
+	managed := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(managed, []byte("[window]\ntext-size = 100\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, i18n.Italian)
+	b.deps.Save = settings.Files{Managed: managed, Own: filepath.Join(t.TempDir(), "own.toml")}.Save
+	b.Open("win.settings")
+	if !b.press(func(x *button) bool { return x.text == "150 %" }) {
+		t.Fatal("no such size")
+	}
+	b.sees("error.managed.what")
+	if b.deps.Settings.Window.TextSize != 100 {
+		t.Error("changed all the same")
+	}
 }

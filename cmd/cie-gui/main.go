@@ -99,7 +99,7 @@ func run() error {
 // wire makes what the window stands on: the readers of this computer, or emulated
 // cards.
 func wire(demonstrate bool) (deps gui.Deps, done func(), err error) {
-	s, err := settings.Load(settings.Path())
+	s, err := settings.Here().Load()
 	if err != nil {
 		return deps, nil, err
 	}
@@ -110,7 +110,7 @@ func wire(demonstrate bool) (deps gui.Deps, done func(), err error) {
 	}
 	deps.Browsers = func() (browser.Registrar, error) { return browser.Installed("") }
 	deps.Log = func(level string) *slog.Logger { return logging.Open(settings.LogFolder(), "cie-gui", level) }
-	deps.Save = func(changed settings.Settings) error { return settings.Save(settings.Path(), changed) }
+	deps.Save = settings.Here().Save
 	client := pcsc.New()
 	deps.Changes = func(ctx context.Context, changed func()) {
 		for range client.Watch(ctx) { //nolint:errcheck // what has changed, an error too, is asked by the window

@@ -23,7 +23,7 @@ const patience = 1700 * time.Millisecond
 
 func main() {
 	secret.NoDumps()
-	set, wrong := settings.Load(settings.Path())
+	set, wrong := settings.Here().Load()
 	log := logging.Open(settings.LogFolder(), "cie-pkcs11", set.Log.Level)
 	if wrong != nil {
 		log.Error("settings", "error", wrong)

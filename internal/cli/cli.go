@@ -105,7 +105,7 @@ func (a *App) Command() *cobra.Command {
 	root.AddCommand(
 		a.statusCommand(), a.readersCommand(), a.listCommand(), a.pairCommand(), a.unpairCommand(), a.forgetCommand(),
 		a.pinCommand(), a.certCommand(), a.infoCommand(), a.cardCommand(), a.signDigestCommand(), a.guideCommand(),
-		a.browserCommand(), a.doctorCommand(), a.loadModuleCommand(), a.demoCommand(), a.demoSiteCommand(), a.loginTestCommand(),
+		a.browserCommand(), a.configCommand(), a.doctorCommand(), a.loadModuleCommand(), a.demoCommand(), a.demoSiteCommand(), a.loginTestCommand(),
 		a.versionCommand(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
@@ -142,7 +142,7 @@ func (a *App) arguments(use string) cobra.PositionalArgs {
 
 // prepare reads the settings and makes the Holder.
 func (a *App) prepare() (err error) {
-	if a.settings, err = settings.Load(settings.Path()); err != nil {
+	if a.settings, err = settings.Here().Load(); err != nil {
 		return usage(err)
 	}
 	a.messages = i18n.Load(a.language(a.settings.Language))

@@ -40,7 +40,7 @@ func guideNames() []string {
 // guide prints the page named, or the table of contents. It needs no card, and no
 // settings but the language: whoever cannot get further is helped here.
 func (a *App) guide(_ context.Context, args []string) error {
-	if set, err := settings.Load(settings.Path()); err == nil {
+	if set, err := settings.Here().Load(); err == nil {
 		a.messages = i18n.Load(a.language(set.Language))
 	}
 	text := ""

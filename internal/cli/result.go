@@ -10,6 +10,7 @@ import (
 	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/pairing"
+	"github.com/softwarecie/cie/internal/settings"
 	"github.com/softwarecie/cie/internal/trust"
 	"github.com/softwarecie/cie/pcsc"
 )
@@ -113,20 +114,21 @@ func (e *usageError) MessageArgs() []any { return []any{"detail", e.err.Error()}
 
 // A result is the answer in JSON. Names and meanings are stable: docs/cli.md.
 type result struct {
-	OK        bool         `json:"ok"`
-	Code      string       `json:"code"`    // CIE-…, "" when ok
-	Message   string       `json:"message"` // for a person
-	Tries     *int         `json:"tries"`   // PIN tries left; after a PUK those of the PUK; null unknown
-	PUKTries  *int         `json:"puk_tries,omitempty"`
-	*CardInfo              // of one card
-	Readers   []readerInfo `json:"readers,omitempty"`
-	Cards     []CardInfo   `json:"cards,omitempty"`
-	Check     *checkInfo   `json:"check,omitempty"`
-	Kept      []keptInfo   `json:"kept,omitempty"`
-	Output    string       `json:"output,omitempty"` // file written
-	Site      *siteInfo    `json:"site,omitempty"`
-	Attempt   *attemptInfo `json:"attempt,omitempty"`
-	Version   string       `json:"version,omitempty"`
+	OK        bool               `json:"ok"`
+	Code      string             `json:"code"`    // CIE-…, "" when ok
+	Message   string             `json:"message"` // for a person
+	Tries     *int               `json:"tries"`   // PIN tries left; after a PUK those of the PUK; null unknown
+	PUKTries  *int               `json:"puk_tries,omitempty"`
+	*CardInfo                    // of one card
+	Readers   []readerInfo       `json:"readers,omitempty"`
+	Cards     []CardInfo         `json:"cards,omitempty"`
+	Check     *checkInfo         `json:"check,omitempty"`
+	Kept      []keptInfo         `json:"kept,omitempty"`
+	Settings  []settings.Setting `json:"settings,omitempty"`
+	Output    string             `json:"output,omitempty"` // file written
+	Site      *siteInfo          `json:"site,omitempty"`
+	Attempt   *attemptInfo       `json:"attempt,omitempty"`
+	Version   string             `json:"version,omitempty"`
 
 	Findings []findingInfo    `json:"findings,omitempty"` // of the doctor
 	Browsers []browser.Place  `json:"browsers,omitempty"`

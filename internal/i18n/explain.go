@@ -137,6 +137,7 @@ var situations = map[string]situation{
 	"file":          {"CIE-APP-05", unchanged}, // argument file
 	"no-code-input": {"CIE-APP-06", unchanged},
 	"settings":      {"CIE-APP-07", unchanged},
+	"managed":       {"CIE-APP-08", unchanged},
 }
 
 // A cause ties an error of the packages below to a situation.

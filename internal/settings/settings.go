@@ -3,7 +3,6 @@
 package settings
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,8 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/BurntSushi/toml"
 
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/pairing"
@@ -128,14 +125,8 @@ func Load(path string) (Settings, error) {
 // parse reads the text of a settings file.
 func parse(content []byte) (Settings, error) {
 	s := Default()
-	meta, err := toml.NewDecoder(bytes.NewReader(content)).Decode(&s)
-	if err != nil {
-		return s, err
-	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return s, fmt.Errorf("unknown setting %s", unknown[0])
-	}
-	return s, s.check()
+	_, err := decode(content, &s)
+	return s, err
 }
 
 // resolve makes the folders absolute: "~/" is the home folder, others are beside

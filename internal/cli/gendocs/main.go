@@ -77,6 +77,7 @@ With ` + "`--json`" + ` every answer is one object.
 | ` + "`cards`" + ` | paired cards, each with the names above (` + "`list`" + `) |
 | ` + "`check`" + ` | ` + "`nis`, `signer`, `signed` (data groups), `clone`, `reason`" + ` (` + "`card check`" + `) |
 | ` + "`kept`" + ` | stored files: ` + "`kind`, `path`, `size`, `pan`" + ` (` + "`forget --list`" + `) |
+| ` + "`settings`" + ` | ` + "`name`, `value` (TOML), `origin` (`default`, `user`, `managed`)" + ` (` + "`config show`" + `) |
 | ` + "`output`" + ` | file written, or the content where none was named |
 | ` + "`site`" + ` | ` + "`landing`, `required`, `optional`, `tls13`" + `: addresses; ` + "`ca`" + `: file with the CA of the site, PEM (` + "`demo-site`" + `, first object) |
 | ` + "`attempt`" + ` | ` + "`door`, `outcome` (`ok`, `no-certificate`, `refused`, `failed`, `gone`), `holder`, `tax_code`, `issuer`, `genuine`, `version`, `cipher`, `signature`, `error`" + ` (` + "`demo-site`" + `, one object for each attempt; ` + "`login-test`" + `, the login that worked) |

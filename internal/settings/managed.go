@@ -1,0 +1,167 @@
+package settings
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/softwarecie/cie/internal/situation"
+	"github.com/softwarecie/cie/internal/wholefile"
+)
+
+// ErrManaged means that a setting is the administrator's, and cannot be changed here.
+var ErrManaged = situation.New("managed", "set by the administrator")
+
+// Files are where settings stand. What the administrator has set wins.
+type Files struct{ Managed, Own string }
+
+// Here are the files of this computer and this user.
+func Here() Files { return Files{ManagedPath(), Path()} }
+
+// ManagedPath is the administrator's file: /etc/cie/config.toml, on Windows
+// cie\config.toml in the program data, on macOS in the application support of the
+// computer.
+func ManagedPath() string {
+	switch runtime.GOOS {
+	case "windows":
+		if data := os.Getenv("ProgramData"); data != "" {
+			return filepath.Join(data, "cie", "config.toml")
+		}
+		return ""
+	case "darwin":
+		return "/Library/Application Support/cie/config.toml"
+	}
+	return "/etc/cie/config.toml"
+}
+
+// Load reads both files. Where one is wrong the other still counts, beside the
+// error.
+func (f Files) Load() (Settings, error) {
+	s, own := Load(f.Own)
+	managed, _, err := onto(s, f.Managed)
+	if err != nil {
+		return s, errors.Join(err, own)
+	}
+	return managed, own
+}
+
+// onto reads a file onto settings, and says what stands in it.
+func onto(s Settings, path string) (Settings, toml.MetaData, error) {
+	content, err := wholefile.Read(path, maxFile)
+	if errors.Is(err, fs.ErrNotExist) || path == "" {
+		return s, toml.MetaData{}, nil
+	}
+	if err != nil {
+		return s, toml.MetaData{}, fmt.Errorf("%w: %w", ErrSettings, err)
+	}
+	s.Trust.Extra = append([]string(nil), s.Trust.Extra...) // not that of the other file
+	meta, err := decode(content, &s)
+	if err != nil {
+		return s, meta, fmt.Errorf("%w: %s: %w", ErrSettings, path, err)
+	}
+	s.resolve(filepath.Dir(path))
+	return s, meta, nil
+}
+
+// decode reads the text of a settings file onto settings.
+func decode(content []byte, s *Settings) (toml.MetaData, error) {
+	meta, err := toml.NewDecoder(bytes.NewReader(content)).Decode(s)
+	if err != nil {
+		return meta, err
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return meta, fmt.Errorf("unknown setting %s", unknown[0])
+	}
+	return meta, s.check()
+}
+
+// An Origin is where a setting comes from.
+type Origin string
+
+// The origins.
+const (
+	ByDefault Origin = "default"
+	ByUser    Origin = "user"
+	ByAdmin   Origin = "managed"
+)
+
+// A Setting is one setting as it counts.
+type Setting struct {
+	Name   string `json:"name"`  // as in "pin.linger"
+	Value  string `json:"value"` // TOML
+	Origin Origin `json:"origin"`
+}
+
+// Show lists all settings as they count, in the order of the documentation.
+func (f Files) Show() ([]Setting, error) {
+	s, own, err := onto(Default(), f.Own)
+	if err != nil {
+		return nil, err
+	}
+	s, managed, err := onto(s, f.Managed)
+	if err != nil {
+		return nil, err
+	}
+	var all []Setting
+	for _, l := range leaves(s) {
+		one := Setting{l.full(), l.value, ByDefault}
+		switch {
+		case managed.IsDefined(l.path()...):
+			one.Origin = ByAdmin
+		case own.IsDefined(l.path()...):
+			one.Origin = ByUser
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// path is the table, if there is one, and the name.
+func (l leaf) path() []string {
+	if l.table == "" {
+		return []string{l.name}
+	}
+	return []string{l.table, l.name}
+}
+
+func (l leaf) full() string {
+	if l.table == "" {
+		return l.name
+	}
+	return l.table + "." + l.name
+}
+
+// Save writes what a person has changed into their own file. What the administrator
+// has set cannot be changed: ErrManaged.
+func (f Files) Save(s Settings) error {
+	own, err := Load(f.Own)
+	if err != nil {
+		return err
+	}
+	effective, managed, err := onto(own, f.Managed)
+	if err != nil {
+		return err
+	}
+	before, after, next := leaves(effective), leaves(s), leaves(own)
+	text := ""
+	for i := range after {
+		if after[i] != before[i] {
+			if managed.IsDefined(after[i].path()...) {
+				return fmt.Errorf("%w: %s", ErrManaged, after[i].full())
+			}
+			next[i] = after[i]
+		}
+		text = set(text, next[i])
+	}
+	changed, err := parse([]byte(text))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrSettings, err)
+	}
+	return Save(f.Own, changed)
+}
