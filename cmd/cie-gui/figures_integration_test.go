@@ -18,27 +18,53 @@ import (
 )
 
 // BenchmarkStart measures from the start of the program to the first screen that
-// answers a key, with a reader and no card, and the size of the program.
+// answers a key, with a reader and no card, and the size of the program. Beside it
+// a window of the toolkit with a word in it, to where it is on the display.
 func BenchmarkStart(b *testing.B) {
-	d := sit(b, i18n.Italian, "light")
-	d.sees("", "win.welcome")
-	var cpu time.Duration
-	for b.Loop() {
-		d.end()
-		d.start()
-		for d.Window(d.texts.T("win.pin"), 0) == "" {
-			if d.Window(d.texts.T("win.welcome"), 0) != "" {
-				_, _ = d.Try("key", "ctrl+2")
+	b.Run("window", func(b *testing.B) {
+		d := sit(b, i18n.Italian, "light")
+		d.sees("", "win.welcome")
+		var cpu time.Duration
+		for b.Loop() {
+			d.end()
+			d.start()
+			for d.Window(d.texts.T("win.pin"), 0) == "" {
+				if d.Window(d.texts.T("win.welcome"), 0) != "" {
+					_, _ = d.Try("key", "ctrl+2")
+				}
 			}
+			cpu += spent(b, d.program.Process.Pid)
 		}
-		cpu += spent(b, d.program.Process.Pid)
+		b.ReportMetric(float64(cpu.Milliseconds())/float64(b.N), "cpu-ms/op")
+		size, err := os.Stat(d.program.Path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(size.Size())/1e6, "MB-program")
+	})
+	b.Run("bare", func(b *testing.B) {
+		program, d := bare(b), rig.StartDisplay(b, "1000x720")
+		var cpu time.Duration
+		for b.Loop() {
+			c := exec.Command(program) //nolint:gosec // ours
+			d.Run(c)
+			d.Wait("bare")
+			cpu += spent(b, c.Process.Pid)
+			_ = c.Process.Kill()
+			_ = c.Wait()
+		}
+		b.ReportMetric(float64(cpu.Milliseconds())/float64(b.N), "cpu-ms/op")
+	})
+}
+
+// bare builds a window of the toolkit with a word in it.
+func bare(b *testing.B) (program string) {
+	b.Helper()
+	program = filepath.Join(b.TempDir(), "bare")
+	if out, err := exec.Command("go", "build", "-tags", "gles,no_emoji", "-o", program, "./testdata/bare").CombinedOutput(); err != nil { //nolint:gosec // ours
+		b.Fatalf("%v\n%s", err, out)
 	}
-	b.ReportMetric(float64(cpu.Milliseconds())/float64(b.N), "cpu-ms/op")
-	size, err := os.Stat(d.program.Path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportMetric(float64(size.Size())/1e6, "MB-program")
+	return program
 }
 
 // BenchmarkIdle measures a minute in which nothing happens: memory, the
@@ -52,11 +78,7 @@ func BenchmarkIdle(b *testing.B) {
 		idle(b, d.Display, d.program.Process.Pid)
 	})
 	b.Run("bare", func(b *testing.B) {
-		program := filepath.Join(b.TempDir(), "bare")
-		if out, err := exec.Command("go", "build", "-tags", "gles", "-o", program, "./testdata/bare").CombinedOutput(); err != nil {
-			b.Fatalf("%v\n%s", err, out)
-		}
-		d := rig.StartDisplay(b, "1000x720")
+		program, d := bare(b), rig.StartDisplay(b, "1000x720")
 		c := exec.Command(program)
 		d.Run(c)
 		d.Wait("bare")
