@@ -27,7 +27,7 @@ func (m *Module) watch(w Watcher) {
 	cards := make(map[string]lying) // by reader
 	first := true
 	for readers, err := range w.Watch(m.life) {
-		if err != nil {
+		if err != nil && m.life.Err() == nil { // at the end readers go, too
 			m.log.Warn("readers", "error", err)
 		}
 		m.depart(cards, readers)

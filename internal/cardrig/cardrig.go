@@ -46,7 +46,8 @@ func New(t testing.TB, limit time.Duration) *Rig {
 	t.Cleanup(func() { cancel(); <-ended })
 	r.Trust = filepath.Join(r.Folder, "trust")
 	must(t, r.Card.Dump(r.Trust))
-	must(t, os.WriteFile(r.config(), fmt.Appendf(nil, "[trust]\nextra = [%q]\n", r.Trust), 0o600))
+	// No log: a helper that outlives its program would write it while the folder is removed.
+	must(t, os.WriteFile(r.config(), fmt.Appendf(nil, "[log]\nlevel = \"off\"\n[trust]\nextra = [%q]\n", r.Trust), 0o600))
 	for name, value := range map[string]string{
 		"CIE_CONFIG": r.config(), "XDG_CONFIG_HOME": filepath.Join(r.Folder, "config"), "XDG_STATE_HOME": filepath.Join(r.Folder, "state"),
 	} {
