@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-mapfile -t files < <(grep -rl --include='*_test.go' '^//go:build integration' .)
+mapfile -t files < <(grep -rlE --include='*_test.go' '^//go:build (.*[^a-z])?integration' .)
 mapfile -t packages < <(dirname "${files[@]}" | sort -u)
 names=$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' "${files[@]}" | grep -vx TestMain | sort -u | paste -sd '|')
 

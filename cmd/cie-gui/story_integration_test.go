@@ -525,7 +525,7 @@ func TestWindowNeverFreezes(t *testing.T) {
 // change took.
 func (d *desk) slowest() (slowest time.Duration) {
 	for range 10 {
-		for _, to := range []struct{ key, title string }{{"ctrl+2", "win.pin"}, {"ctrl+3", "win.guides"}} {
+		for _, to := range []struct{ key, title string }{{"ctrl+2", "win.pin"}, {"ctrl+5", "win.guides"}} {
 			d.Keys(to.key)
 			slowest = max(slowest, d.Wait(d.texts.T(to.title)))
 			time.Sleep(100 * time.Millisecond)
