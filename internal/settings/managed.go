@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 
@@ -43,27 +44,26 @@ func ManagedPath() string {
 // Load reads both files. Where one is wrong the other still counts, beside the
 // error.
 func (f Files) Load() (Settings, error) {
-	s, own := Load(f.Own)
-	managed, _, err := onto(s, f.Managed)
-	if err != nil {
-		return s, errors.Join(err, own)
-	}
-	return managed, own
+	own, wrong := Load(f.Own)
+	s, _, err := onto(own, f.Managed)
+	return s, errors.Join(err, wrong)
 }
 
-// onto reads a file onto settings, and says what stands in it.
-func onto(s Settings, path string) (Settings, toml.MetaData, error) {
+// onto reads a file onto settings, and says what stands in it. Where it is wrong
+// it changes nothing.
+func onto(base Settings, path string) (Settings, toml.MetaData, error) {
 	content, err := wholefile.Read(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) || path == "" {
-		return s, toml.MetaData{}, nil
+		return base, toml.MetaData{}, nil
 	}
 	if err != nil {
-		return s, toml.MetaData{}, fmt.Errorf("%w: %w", ErrSettings, err)
+		return base, toml.MetaData{}, fmt.Errorf("%w: %w", ErrSettings, err)
 	}
-	s.Trust.Extra = append([]string(nil), s.Trust.Extra...) // not that of the other file
+	s := base
+	s.Trust.Extra = append([]string(nil), base.Trust.Extra...) // not that of the other file
 	meta, err := decode(content, &s)
 	if err != nil {
-		return s, meta, fmt.Errorf("%w: %s: %w", ErrSettings, path, err)
+		return base, meta, fmt.Errorf("%w: %s: %w", ErrSettings, path, err)
 	}
 	s.resolve(filepath.Dir(path))
 	return s, meta, nil
@@ -130,12 +130,7 @@ func (l leaf) path() []string {
 	return []string{l.table, l.name}
 }
 
-func (l leaf) full() string {
-	if l.table == "" {
-		return l.name
-	}
-	return l.table + "." + l.name
-}
+func (l leaf) full() string { return strings.Join(l.path(), ".") }
 
 // Save writes what a person has changed into their own file. What the administrator
 // has set cannot be changed: ErrManaged.

@@ -3,9 +3,7 @@
 package settings
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +13,6 @@ import (
 	"github.com/softwarecie/cie/internal/pairing"
 	"github.com/softwarecie/cie/internal/situation"
 	"github.com/softwarecie/cie/internal/trust"
-	"github.com/softwarecie/cie/internal/wholefile"
 )
 
 // Settings are the contents of config.toml. The zero value of each is not its
@@ -107,19 +104,8 @@ func Path() string {
 // Load reads a settings file; one that is not there gives the defaults. An
 // unknown name in it is an error: it is a mistake somebody would look for.
 func Load(path string) (Settings, error) {
-	s := Default()
-	content, err := wholefile.Read(path, maxFile)
-	if errors.Is(err, fs.ErrNotExist) || path == "" {
-		return s, nil
-	}
-	if err != nil {
-		return s, fmt.Errorf("%w: %w", ErrSettings, err)
-	}
-	if s, err = parse(content); err != nil {
-		return Default(), fmt.Errorf("%w: %s: %w", ErrSettings, path, err)
-	}
-	s.resolve(filepath.Dir(path))
-	return s, nil
+	s, _, err := onto(Default(), path)
+	return s, err
 }
 
 // parse reads the text of a settings file.
