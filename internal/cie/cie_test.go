@@ -485,3 +485,24 @@ func TestTwoReaders(t *testing.T) { // acceptance 15, F14
 		t.Errorf("no card: %v", err)
 	}
 }
+
+func TestFirstCIE(t *testing.T) {
+	empty, laid := Status{}, Status{Reader: pcsc.Reader{Name: "laid", Present: true}}
+	busy, card := Status{Reader: pcsc.Reader{Name: "busy", Present: true}, Err: pcsc.ErrBusy}, Status{Reader: pcsc.Reader{Name: "card"}, CIE: true}
+	for _, tt := range []struct {
+		all  []Status
+		at   Status
+		want error
+	}{
+		{nil, empty, ErrNoReader},
+		{[]Status{empty, empty}, empty, pcsc.ErrNoCard},
+		{[]Status{empty, laid}, laid, ErrForeign},
+		{[]Status{busy, laid, empty}, busy, pcsc.ErrBusy},
+		{[]Status{laid, busy}, busy, pcsc.ErrBusy},
+		{[]Status{laid, busy, card, empty}, card, nil},
+	} {
+		if at, err := FirstCIE(tt.all); at.Reader.Name != tt.at.Reader.Name || !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {
+			t.Errorf("%v: %q, %v, want %q, %v", tt.all, at.Reader.Name, err, tt.at.Reader.Name, tt.want)
+		}
+	}
+}

@@ -58,6 +58,26 @@ func (h *Holder) Status(ctx context.Context) ([]Status, error) {
 	return all, nil
 }
 
+// FirstCIE is the first CIE among readers. Where there is none the error says why,
+// of the reader that is returned.
+func FirstCIE(all []Status) (Status, error) {
+	if len(all) == 0 {
+		return Status{}, ErrNoReader
+	}
+	at, why := all[0], pcsc.ErrNoCard
+	for _, s := range all {
+		switch {
+		case s.CIE:
+			return s, nil
+		case s.Err != nil:
+			at, why = s, s.Err
+		case s.Reader.Present && errors.Is(why, pcsc.ErrNoCard):
+			at, why = s, ErrForeign
+		}
+	}
+	return at, why
+}
+
 // Look asks the card on one reader for its number, as Status does for all.
 func (h *Holder) Look(ctx context.Context, r pcsc.Reader) Status {
 	s := Status{Reader: r, Foreign: foreignKind(r.ATR), Family: applet.Family(r.ATR)}

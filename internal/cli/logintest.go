@@ -47,11 +47,7 @@ const firstBrowser = "auto"
 func (a *App) program(name string) (logintest.Program, error) {
 	switch p := logintest.Program(name); p {
 	case firstBrowser:
-		all := logintest.Programs()
-		if len(all) == 0 {
-			return "", logintest.ErrNoBrowser
-		}
-		return all[0], nil
+		return logintest.First()
 	case logintest.Firefox, logintest.Chromium:
 		return p, nil
 	}

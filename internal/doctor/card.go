@@ -53,21 +53,16 @@ func (c Computer) readers(ctx context.Context) []Finding {
 		return append(findings, Finding{Check: "reader", Err: ErrContactOnly, About: all[0].Reader.Name})
 	}
 	findings = append(findings, Finding{Check: "reader"})
-	found := Finding{Check: "card", Err: pcsc.ErrNoCard}
-	for _, s := range all {
-		switch {
-		case s.CIE:
-			return append(findings, c.card(ctx, s)...)
-		case s.Err != nil:
-			found.Err, found.About = s.Err, s.Reader.Name
-		case s.Reader.Present && errors.Is(found.Err, pcsc.ErrNoCard):
-			found.Err, found.About = cie.ErrForeign, s.Reader.Name
-		}
-	}
-	if errors.Is(found.Err, pcsc.ErrBusy) {
+	s, err := cie.FirstCIE(all)
+	switch {
+	case err == nil:
+		return append(findings, c.card(ctx, s)...)
+	case errors.Is(err, pcsc.ErrNoCard):
+		return append(findings, Finding{Check: "card", Err: err})
+	case errors.Is(err, pcsc.ErrBusy):
 		findings = append(findings, c.scdaemon())
 	}
-	return append(findings, found)
+	return append(findings, Finding{Check: "card", Err: err, About: s.Reader.Name})
 }
 
 // card looks at a CIE, and at what is remembered of it.

@@ -94,9 +94,9 @@ func TestTries(t *testing.T) {
 // What the report must not tell is nowhere in it, and would be found if it were.
 func TestReportTellsNobody(t *testing.T) {
 	c, card := withCard(t)
-	write(t, filepath.Join(c.Browser.Root, "etc", "os-release"), "NAME=\"Debian of anna\"\nID=debian\nVERSION_ID=\"12\"\n")
-	write(t, filepath.Join(c.Browser.Home, ".mozilla", "firefox", "profiles.ini"), "[Profile0]\nName=anna rossi\nIsRelative=1\nPath=anna.default\n")
-	write(t, filepath.Join(c.Browser.Home, ".mozilla", "firefox", "anna.default", "compatibility.ini"), "[Compatibility]\nLastVersion=of anna's machine/1\n")
+	write(t, filepath.Join(c.Machine.Root, "etc", "os-release"), "NAME=\"Debian of anna\"\nID=debian\nVERSION_ID=\"12\"\n")
+	write(t, filepath.Join(c.Machine.Home, ".mozilla", "firefox", "profiles.ini"), "[Profile0]\nName=anna rossi\nIsRelative=1\nPath=anna.default\n")
+	write(t, filepath.Join(c.Machine.Home, ".mozilla", "firefox", "anna.default", "compatibility.ini"), "[Compatibility]\nLastVersion=of anna's machine/1\n")
 	readers, err := c.Holder.Cards.Readers(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +128,7 @@ func TestReportTellsNobody(t *testing.T) {
 	h := trust.HolderOf(certificate)
 	private := map[string]string{
 		"PIN": pin, "PUK": puk, "name": h.Name, "surname": h.Surname, "tax code": h.TaxCode, "document": h.DocumentNumber,
-		"PAN": card.PAN(), "serial": certificate.SerialNumber.Text(16), "host": host, "home": c.Browser.Home,
+		"PAN": card.PAN(), "serial": certificate.SerialNumber.Text(16), "host": host, "home": c.Machine.Home,
 		"profile": "anna", "reader's serial": "553001234567",
 	}
 	for what, secret := range private {

@@ -87,10 +87,8 @@ type Check struct {
 
 // A Computer is what is looked at.
 type Computer struct {
+	browser.Registrar
 	Holder   *cie.Holder
-	Browser  browser.Machine
-	Module   string    // path of the library
-	NoModule error     // why there is no library; nil: there is
 	Modules  string    // list of the kernel's modules, as /proc/modules
 	Programs []string  // names of the programs that run
 	State    string    // folder for what is remembered; "": the user has none
@@ -112,8 +110,7 @@ type Finding struct {
 func Here(h *cie.Holder, r browser.Registrar) Computer {
 	modules, _ := os.ReadFile("/proc/modules") // none on other systems
 	c := Computer{
-		Holder: h, Browser: r.Machine, Module: r.Module, NoModule: r.Missing, Modules: string(modules),
-		Now: time.Now(), User: os.Geteuid(),
+		Registrar: r, Holder: h, Modules: string(modules), Now: time.Now(), User: os.Geteuid(),
 	}
 	if r.Machine.Journal != "" {
 		c.State = filepath.Dir(r.Machine.Journal)
@@ -141,7 +138,7 @@ func (c Computer) Examine(ctx context.Context) iter.Seq[Finding] {
 	return func(yield func(Finding) bool) {
 		for _, check := range []func() []Finding{
 			func() []Finding { return []Finding{{Check: "clock", Err: c.clock()}} },
-			func() []Finding { return []Finding{{Check: "home", Err: c.ownHome(), About: c.Browser.Home}} },
+			func() []Finding { return []Finding{{Check: "home", Err: c.ownHome(), About: c.Machine.Home}} },
 			func() []Finding { return []Finding{{Check: "state", Err: c.writable(), About: c.State}} },
 			func() []Finding { return []Finding{c.kernel()} },
 			func() []Finding { return c.readers(ctx) },
@@ -160,16 +157,13 @@ func (c Computer) Examine(ctx context.Context) iter.Seq[Finding] {
 // browsers looks at each program of the user; what can be fixed says how.
 func (c Computer) browsers() []Finding {
 	var all []Finding
-	for _, p := range c.Browser.Find(c.Module) {
-		if p.System {
-			continue
-		}
+	for _, p := range c.Own() {
 		f := Finding{Check: "browser", About: p.ID}
 		switch p.State {
 		case browser.Registered, browser.Indirect, browser.Sandboxed:
 		default:
 			f.Err = ErrUnregistered
-			if changes, err := c.Browser.PlanAdd([]browser.Place{p}, c.Module); err == nil {
+			if changes, err := c.PlanAdd([]browser.Place{p}); err == nil {
 				f.Fix = changes
 			}
 		}

@@ -55,11 +55,11 @@ func healthy(t *testing.T) (Computer, string) {
 	return Computer{
 		Load: func(context.Context, string) error { return nil }, User: os.Geteuid(), Programs: []string{"bash"},
 		Holder: &cie.Holder{Cards: cards{readers: []pcsc.Reader{{Name: "ACS ACR1252 Dual Reader 00 00"}}}},
-		Browser: browser.Machine{
+		Registrar: browser.Registrar{Module: module, Machine: browser.Machine{
 			OS: "linux", Root: home, Home: home, Getenv: func(string) string { return "" },
 			Running: func(int) bool { return false }, Journal: filepath.Join(home, "journal"),
-		},
-		Module: module, State: filepath.Join(home, "state", "cie"),
+		}},
+		State:   filepath.Join(home, "state", "cie"),
 		Modules: "usbcore 1 0 - Live 0x0\n", Now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC),
 	}, list
 }
@@ -98,9 +98,9 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 		{"card", func(c *Computer) {
 			c.Holder.Cards = cards{readers: []pcsc.Reader{{Name: "r", Present: true, Mute: true}}}
 		}, pcsc.ErrNoAnswer},
-		{"home", func(c *Computer) { c.Browser.Home = filepath.Join(c.Browser.Home, "nowhere") }, ErrHome},
+		{"home", func(c *Computer) { c.Machine.Home = filepath.Join(c.Machine.Home, "nowhere") }, ErrHome},
 		{"home", func(c *Computer) { c.User++ }, ErrHome},
-		{"home", func(c *Computer) { c.Browser.Home = "." }, ErrHome},
+		{"home", func(c *Computer) { c.Machine.Home = "." }, ErrHome},
 		{"service", func(c *Computer) {
 			c.Holder.Cards = cards{err: pcsc.ErrNoService}
 			remove(t, c, "usr/sbin/pcscd")
@@ -117,8 +117,8 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 			c.Holder.Cards = cards{readers: []pcsc.Reader{{Name: "r", Present: true, ATR: []byte{0x3B, 0x80}, Exclusive: true}}}
 			c.Programs = append(c.Programs, "scdaemon")
 		}, ErrScdaemon},
-		{"module", func(c *Computer) { c.NoModule = browser.ErrNoModule }, browser.ErrNoModule},
-		{"module", func(c *Computer) { c.Module = filepath.Join(c.Browser.Home, "lib", "cie-pkcs11-helper") }, ErrArchitecture},
+		{"module", func(c *Computer) { c.Missing = browser.ErrNoModule }, browser.ErrNoModule},
+		{"module", func(c *Computer) { c.Module = filepath.Join(c.Machine.Home, "lib", "cie-pkcs11-helper") }, ErrArchitecture},
 		{"module", func(c *Computer) { c.Load = func(context.Context, string) error { return errors.New("crash") } }, ErrLoad},
 	} {
 		c, _ := healthy(t)
@@ -137,7 +137,7 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 // remove removes something from the computer.
 func remove(t *testing.T, c *Computer, path string) {
 	t.Helper()
-	if err := os.RemoveAll(filepath.Join(c.Browser.Root, path)); err != nil {
+	if err := os.RemoveAll(filepath.Join(c.Machine.Root, path)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -188,7 +188,7 @@ func TestArchitecture(t *testing.T) {
 func TestFixScdaemonAndUndo(t *testing.T) {
 	c, _ := healthy(t)
 	c.Programs = []string{"scdaemon"}
-	file := filepath.Join(c.Browser.Home, ".gnupg", "scdaemon.conf")
+	file := filepath.Join(c.Machine.Home, ".gnupg", "scdaemon.conf")
 	const own = "reader-port 32768"
 	if os.MkdirAll(filepath.Dir(file), 0o700) != nil || os.WriteFile(file, []byte(own), 0o600) != nil {
 		t.Fatal(file)
@@ -197,7 +197,7 @@ func TestFixScdaemonAndUndo(t *testing.T) {
 	if !errors.Is(f.Err, ErrScdaemon) || len(f.Fix) != 1 {
 		t.Fatalf("finding %+v", f)
 	}
-	if _, err := c.Browser.Apply(f.Fix); err != nil {
+	if _, err := c.Machine.Apply(f.Fix); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(file); string(got) != own+"\ndisable-ccid\npcsc-shared\n" {
@@ -206,7 +206,7 @@ func TestFixScdaemonAndUndo(t *testing.T) {
 	if f := c.scdaemon(); f.Err != nil {
 		t.Errorf("after the fix: %v", f.Err)
 	}
-	if _, err := c.Browser.Undo(); err != nil {
+	if _, err := c.Machine.Undo(); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(file); string(got) != own {
@@ -232,13 +232,13 @@ func TestFixBrowserAndUndo(t *testing.T) {
 	if !errors.Is(f.Err, ErrUnregistered) || len(f.Fix) != 1 {
 		t.Fatalf("finding %+v", f)
 	}
-	if _, err := c.Browser.Apply(f.Fix); err != nil {
+	if _, err := c.Machine.Apply(f.Fix); err != nil {
 		t.Fatal(err)
 	}
 	if f := outcome(t, c, "browser"); f.Err != nil {
 		t.Errorf("after the fix: %v", f.Err)
 	}
-	if _, err := c.Browser.Undo(); err != nil {
+	if _, err := c.Machine.Undo(); err != nil {
 		t.Fatal(err)
 	}
 	if after, err := os.ReadFile(list); err != nil || string(after) != string(before) {

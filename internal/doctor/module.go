@@ -20,10 +20,10 @@ const loadLimit = 10 * time.Second
 
 // module looks for the library, and has another process load it.
 func (c Computer) module(ctx context.Context) error {
-	if c.NoModule != nil || c.Load == nil {
-		return c.NoModule
+	if c.Missing != nil || c.Load == nil {
+		return c.Missing
 	}
-	if c.Browser.OS == "linux" {
+	if c.Machine.OS == "linux" {
 		if err := architecture(c.Module); err != nil {
 			return err
 		}

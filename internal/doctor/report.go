@@ -65,7 +65,7 @@ func (c Computer) Report(version string, readers []pcsc.Reader, findings []Findi
 		}
 		r.Findings = append(r.Findings, told)
 	}
-	for _, p := range c.Browser.Find(c.Module) {
+	for _, p := range c.Places() {
 		r.Programs = append(r.Programs, ReportedProgram{
 			Product: p.Product, Version: versionOnly(p.Version), Packaging: p.Packaging, Kind: p.Kind,
 			System: p.System, Running: p.Running, State: p.State, Rivals: len(p.Rivals),

@@ -64,8 +64,8 @@ func (c Computer) kernel() Finding {
 
 // ownHome says what is odd about the home folder.
 func (c Computer) ownHome() error {
-	info, err := os.Stat(c.Browser.Home)
-	if err != nil || !info.IsDir() || !filepath.IsAbs(c.Browser.Home) {
+	info, err := os.Stat(c.Machine.Home)
+	if err != nil || !info.IsDir() || !filepath.IsAbs(c.Machine.Home) {
 		return errors.Join(ErrHome, err)
 	}
 	if owner, known := ownerOf(info); known && c.User >= 0 && owner != c.User {
@@ -75,7 +75,7 @@ func (c Computer) ownHome() error {
 }
 
 // at is a path of the computer.
-func (c Computer) at(path string) string { return filepath.Join(c.Browser.Root, path) }
+func (c Computer) at(path string) string { return filepath.Join(c.Machine.Root, path) }
 
 // anyOf says whether one of some files is there.
 func (c Computer) anyOf(patterns ...string) bool {
@@ -88,13 +88,13 @@ func (c Computer) anyOf(patterns ...string) bool {
 // hasService says whether the service for readers is installed. Other systems
 // bring it.
 func (c Computer) hasService() bool {
-	return c.Browser.OS != "linux" || c.anyOf("/usr/sbin/pcscd", "/usr/bin/pcscd", "/usr/local/sbin/pcscd")
+	return c.Machine.OS != "linux" || c.anyOf("/usr/sbin/pcscd", "/usr/bin/pcscd", "/usr/local/sbin/pcscd")
 }
 
 // driver looks for the driver of readers, in the folders that distributions use.
 func (c Computer) driver() Finding {
 	f := Finding{Check: "driver"}
-	if c.Browser.OS == "linux" && !c.anyOf("/usr/lib*/pcsc/drivers/*.bundle", "/usr/lib/*/pcsc/drivers/*.bundle", "/usr/local/lib/pcsc/drivers/*.bundle") {
+	if c.Machine.OS == "linux" && !c.anyOf("/usr/lib*/pcsc/drivers/*.bundle", "/usr/lib/*/pcsc/drivers/*.bundle", "/usr/local/lib/pcsc/drivers/*.bundle") {
 		f.Err = ErrDriver
 	}
 	return f
@@ -111,7 +111,7 @@ func (c Computer) scdaemon() Finding {
 	if !slices.Contains(c.Programs, "scdaemon") {
 		return f
 	}
-	file := filepath.Join(c.Browser.Home, ".gnupg", "scdaemon.conf")
+	file := filepath.Join(c.Machine.Home, ".gnupg", "scdaemon.conf")
 	change := browser.Change{Place: "scdaemon", File: file, Mode: 0o600}
 	before, err := os.ReadFile(file)
 	if err == nil {

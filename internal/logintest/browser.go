@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,15 @@ func Programs() []Program {
 		all = append(all, Chromium)
 	}
 	return all
+}
+
+// First is the first program that is installed.
+func First() (Program, error) {
+	all := Programs()
+	if len(all) == 0 {
+		return "", ErrNoBrowser
+	}
+	return all[0], nil
 }
 
 // An opened browser.
@@ -114,20 +124,27 @@ func connect(profile string, places []browser.Place) error {
 	return nil
 }
 
+// isFirefox says whether a place is of Firefox.
 func isFirefox(p browser.Place) bool { return strings.HasPrefix(p.ID, string(Firefox)+":") }
+
+// isChromium says whether a place is a database of the Chromium family.
+func isChromium(p browser.Place) bool {
+	return p.Kind == browser.NSS && strings.HasPrefix(p.ID, string(Chromium))
+}
 
 // knows says whether a program knows the module, by the person's places.
 func knows(p Program, places []browser.Place) bool {
-	for _, place := range places {
-		mine := isFirefox(place) == (p == Firefox) && (p == Firefox || place.Product != "" && place.Kind == browser.NSS && strings.HasPrefix(place.ID, string(Chromium)))
+	reads := isFirefox
+	if p == Chromium {
+		reads = isChromium
+	}
+	return slices.ContainsFunc(places, func(place browser.Place) bool {
 		switch place.State {
 		case browser.Registered, browser.Other, browser.Indirect:
-			if mine {
-				return true
-			}
+			return reads(place)
 		}
-	}
-	return false
+		return false
+	})
 }
 
 type inChromium struct{ *chromium.Browser }

@@ -15,7 +15,6 @@ import (
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/demosite"
 	"github.com/softwarecie/cie/internal/situation"
-	"github.com/softwarecie/cie/pcsc"
 )
 
 // The links that can fail here and nowhere else. Readers and cards have errors of
@@ -72,11 +71,11 @@ func (t Test) Run(ctx context.Context) (Login, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if t.Program == "" {
-		all := Programs()
-		if len(all) == 0 {
-			return Login{}, ErrNoBrowser
+		first, err := First()
+		if err != nil {
+			return Login{}, err
 		}
-		t.Program = all[0]
+		t.Program = first
 	}
 	folder, err := os.MkdirTemp("", "cie-login-test-")
 	if err != nil {
@@ -256,19 +255,6 @@ func (e evidence) card() error {
 	if e.trouble != nil {
 		return e.trouble
 	}
-	if len(e.status) == 0 {
-		return cie.ErrNoReader
-	}
-	why := pcsc.ErrNoCard
-	for _, s := range e.status {
-		switch {
-		case s.CIE:
-			return nil
-		case s.Err != nil:
-			why = s.Err
-		case s.Reader.Present && errors.Is(why, pcsc.ErrNoCard):
-			why = cie.ErrForeign
-		}
-	}
-	return why
+	_, err := cie.FirstCIE(e.status)
+	return err
 }
