@@ -130,6 +130,7 @@ func TestDoctorReport(t *testing.T) {
 	failed, chosen = nil, &file
 	b.key("Return")
 	b.sees("win.details.saved")
+	b.sees("win.doctor.ill", "n", 2) // it has looked again
 	if !strings.HasPrefix(file.String(), "PK") {
 		t.Errorf("the file begins with %.8q", file.String())
 	}
