@@ -16,7 +16,6 @@ type keptScreen struct{ *stage }
 
 func newKept(w *Window) screen {
 	s := &keptScreen{newStage(w)}
-	s.show(stacked(2*unit, heading(w.t("win.kept")), aside(w.t("win.strip.looking"))), nil)
 	s.list()
 	return s
 }
@@ -24,21 +23,16 @@ func newKept(w *Window) screen {
 // Help of what is kept is pairing.
 func (s *keptScreen) Help() guide.Name { return guide.Pairing }
 
-// list reads what there is, beside the window's goroutine: the disk may be slow.
+// list reads what there is, and shows it.
 func (s *keptScreen) list() {
 	w := s.w
-	go func() {
+	var all []pairing.Kept
+	s.during(w.t("win.kept"), w.t("win.strip.looking"), func() (err error) {
 		w.work.Lock()
-		all, err := w.allKept()
-		w.work.Unlock()
-		w.deps.Do(func() {
-			if err != nil {
-				s.show(newErrorView(w, err, s.list))
-				return
-			}
-			s.draw(all)
-		})
-	}()
+		defer w.work.Unlock()
+		all, err = w.allKept()
+		return err
+	}, func() { s.draw(all) }, s.list)
 }
 
 // allKept lists what is stored; of a demonstration, whose settings are not saved,
@@ -129,17 +123,10 @@ func (s *keptScreen) ask(andSettings bool) {
 
 func (s *keptScreen) forget(andSettings bool) {
 	w := s.w
-	go func() {
+	s.during(w.t("win.kept"), w.t("win.kept.working"), func() error {
+		defer w.urge()
 		w.work.Lock()
-		err := w.forget(andSettings)
-		w.work.Unlock()
-		w.deps.Do(func() {
-			if err != nil {
-				s.show(newErrorView(w, err, s.list))
-				return
-			}
-			s.finish(w.t("win.kept.done"))
-		})
-		w.urge()
-	}()
+		defer w.work.Unlock()
+		return w.forget(andSettings)
+	}, func() { s.finish(w.t("win.kept.done")) }, s.list)
 }

@@ -37,18 +37,11 @@ func (s *unpairScreen) ask() {
 
 func (s *unpairScreen) onUnpair() {
 	w := s.w
-	go func() { // the disk may be slow
-		var failed error
+	s.during(w.t("win.unpair"), w.t("win.kept.working"), func() (failed error) {
+		defer w.urge()
 		for _, r := range s.records {
 			failed = errors.Join(failed, w.holder().Unpair(r.PAN))
 		}
-		w.deps.Do(func() {
-			if failed != nil {
-				s.show(newErrorView(w, failed, s.ask))
-				return
-			}
-			s.finish(w.t("win.unpair.done"))
-		})
-		w.urge()
-	}()
+		return failed
+	}, func() { s.finish(w.t("win.unpair.done")) }, s.ask)
 }

@@ -63,7 +63,7 @@ func New(linger time.Duration, readers ...string) (d *Demo, err error) {
 	if d.Holder.Pairings, err = pairing.Open(filepath.Join(d.folder, "pairings")); err != nil {
 		return nil, err
 	}
-	return d, nil
+	return d, d.furnish()
 }
 
 func (d *Demo) trust() string { return filepath.Join(d.folder, "trust") }
