@@ -17,6 +17,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/softwarecie/cie/internal/procgroup"
 )
 
 // Options say how it is started.
@@ -84,7 +86,7 @@ func (b *Browser) run(o Options) error {
 		arguments = append(arguments, "--no-sandbox") // it does not start otherwise
 	}
 	b.cmd = exec.Command(o.Program, append(append(arguments, o.Arguments...), o.URL)...) //nolint:gosec // found above, or named by the caller
-	ownGroup(b.cmd)
+	procgroup.Set(b.cmd)
 	d, begun, err := newDevtools(b.cmd)
 	if err != nil {
 		return err
@@ -144,7 +146,7 @@ func (b *Browser) Close() error {
 	case <-time.After(closingLimit):
 		failed = fmt.Errorf("chromium does not end in %v", closingLimit)
 	}
-	killGroup(b.cmd) // what is left of it
+	procgroup.Kill(b.cmd) // what is left of it
 	<-b.ended
 	b.close()
 	return errors.Join(failed, os.RemoveAll(b.folder))

@@ -199,10 +199,13 @@ var rules = []rule{
 		modules: card, why: "puts site, browser and card together, and judges what came of it",
 	},
 	{
-		folder: "internal/chromium", why: "drives a browser, knows no card",
+		folder: "internal/chromium", may: []string{"internal/procgroup"}, why: "drives a browser, knows no card",
 	},
 	{
-		folder: "internal/firefox", why: "drives a browser, knows no card",
+		folder: "internal/firefox", may: []string{"internal/procgroup"}, why: "drives a browser, knows no card",
+	},
+	{
+		folder: "internal/procgroup", why: "ends processes, whatever they are",
 	},
 	{
 		folder: "internal/firefox/firefox-login", may: []string{"internal/firefox"}, why: "drives a browser, knows no card",

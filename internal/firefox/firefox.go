@@ -20,6 +20,8 @@ import (
 	"time"
 
 	_ "embed"
+
+	"github.com/softwarecie/cie/internal/procgroup"
 )
 
 // Options say how Firefox is started.
@@ -136,7 +138,7 @@ func (b *Browser) run(program string, o Options) error {
 	}
 	cmd := exec.Command(program, append(arguments, "about:blank")...) //nolint:gosec // found above, or named by the caller
 	cmd.Env = append(os.Environ(), "MOZ_CRASHREPORTER_DISABLE=1")
-	ownGroup(cmd)
+	procgroup.Set(cmd)
 	if o.Log != "" {
 		log, err := os.Create(o.Log)
 		if err != nil {
@@ -332,7 +334,7 @@ func (b *Browser) Close() error {
 // kill ends what is left.
 func (b *Browser) kill() {
 	if b.cmd != nil {
-		killGroup(b.cmd)
+		procgroup.Kill(b.cmd)
 		<-b.ended
 	}
 	if b.remote != nil {
