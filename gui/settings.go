@@ -2,6 +2,7 @@ package gui
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -49,11 +50,18 @@ type option struct {
 	choose func(*settings.Settings)
 }
 
-// offer adds a setting with its options.
-func (s *settingsScreen) offer(name, text string, options ...option) {
+// managed says whether one of these settings, named as in the file, is the
+// administrator's.
+func (s *settingsScreen) managed(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return s.w.deps.Managed[name] })
+}
+
+// offer adds a setting with its options; a managed one is only shown.
+func (s *settingsScreen) offer(managed bool, name, text string, options ...option) {
 	row := beside()
 	for _, o := range options {
 		b := newButton(plain, o.text, func() { s.change(o.choose) })
+		b.disabled = managed
 		if o.chosen {
 			b.icon, b.selected = iconCheck, true
 		}
@@ -64,6 +72,9 @@ func (s *settingsScreen) offer(name, text string, options ...option) {
 		part.Add(aside(s.w.t(text)))
 	}
 	part.Add(row)
+	if managed {
+		part.Add(marked(iconInfo, colorQuiet, aside(s.w.t("error.managed.what"))))
+	}
 	s.box.Add(part)
 }
 
@@ -109,10 +120,10 @@ func (s *settingsScreen) look() {
 	for _, percent := range []int{100, 125, 150, 175, 200} {
 		sizes = append(sizes, option{strconv.Itoa(percent) + " %", percent == now.Window.TextSize, func(n *settings.Settings) { n.Window.TextSize = percent }})
 	}
-	s.offer("win.settings.language", "", languages...)
-	s.offer("win.settings.theme", "", themes...)
-	s.offer("win.settings.text-size", "", sizes...)
-	s.offer("win.settings.tray", "win.settings.tray.text", s.onOff(now.Window.Tray, func(n *settings.Settings, on bool) { n.Window.Tray = on })...)
+	s.offer(s.managed("language"), "win.settings.language", "", languages...)
+	s.offer(s.managed("window.theme"), "win.settings.theme", "", themes...)
+	s.offer(s.managed("window.text-size"), "win.settings.text-size", "", sizes...)
+	s.offer(s.managed("window.tray"), "win.settings.tray", "win.settings.tray.text", s.onOff(now.Window.Tray, func(n *settings.Settings, on bool) { n.Window.Tray = on })...)
 }
 
 func (s *settingsScreen) onOff(now bool, choose func(*settings.Settings, bool)) []option {
@@ -133,11 +144,11 @@ func (s *settingsScreen) safety() {
 	if w.deps.Demo == nil { // emulated cards have no business in a real keyring
 		half = append(half, option{w.t("win.half.keyring"), now.Pairing.Half && now.Pairing.Keyring, func(n *settings.Settings) { n.Pairing.Half, n.Pairing.Keyring = true, true }})
 	}
-	s.offer("win.settings.half", "win.settings.half.text", half...)
-	s.offer("win.settings.guard", "win.settings.guard.text", s.onOff(now.PIN.LastTryGuard, func(n *settings.Settings, on bool) { n.PIN.LastTryGuard = on })...)
-	s.offer("win.settings.linger", "win.settings.linger.text", s.spans(now.PIN.Linger.Duration, func(n *settings.Settings, d time.Duration) { n.PIN.Linger.Duration = d },
+	s.offer(s.managed("pairing.half", "pairing.keyring"), "win.settings.half", "win.settings.half.text", half...)
+	s.offer(s.managed("pin.last-try-guard"), "win.settings.guard", "win.settings.guard.text", s.onOff(now.PIN.LastTryGuard, func(n *settings.Settings, on bool) { n.PIN.LastTryGuard = on })...)
+	s.offer(s.managed("pin.linger"), "win.settings.linger", "win.settings.linger.text", s.spans(now.PIN.Linger.Duration, func(n *settings.Settings, d time.Duration) { n.PIN.Linger.Duration = d },
 		0, 1500*time.Millisecond, 5*time.Second, 30*time.Second)...)
-	s.offer("win.settings.idle", "win.settings.idle.text", s.spans(now.Module.Idle.Duration, func(n *settings.Settings, d time.Duration) { n.Module.Idle.Duration = d },
+	s.offer(s.managed("module.idle"), "win.settings.idle", "win.settings.idle.text", s.spans(now.Module.Idle.Duration, func(n *settings.Settings, d time.Duration) { n.Module.Idle.Duration = d },
 		time.Minute, 10*time.Minute, time.Hour, 8*time.Hour)...)
 }
 
@@ -182,10 +193,13 @@ func (s *settingsScreen) network() {
 		}
 		modes = append(modes, option{w.t("win.proxy." + mode), mode == now.Proxy.Mode, choose})
 	}
-	s.offer("win.settings.log", "win.settings.log.text", levels...)
+	s.offer(s.managed("log.level"), "win.settings.log", "win.settings.log.text", levels...)
+	managed := s.managed("proxy.mode", "proxy.url")
 	s.proxy = newProxyEntry(now.Proxy.URL, func() { s.change(func(n *settings.Settings) { n.Proxy.Mode, n.Proxy.URL = "manual", s.proxy.Text }) })
-	s.offer("win.settings.proxy", "win.settings.proxy.text", modes...)
-	s.box.Add(s.proxy)
+	s.offer(managed, "win.settings.proxy", "win.settings.proxy.text", modes...)
+	if !managed {
+		s.box.Add(s.proxy)
+	}
 }
 
 // kept leads to what is stored.

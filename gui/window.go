@@ -32,6 +32,7 @@ type Deps struct {
 	Changes  func(ctx context.Context, changed func()) // tells each change at the readers until ctx ends
 	Settings settings.Settings
 	Save     func(settings.Settings) error // keeps changed settings; nil: they end with the window
+	Managed  map[string]bool               // the settings, by their names in the file, that are the administrator's
 	Language i18n.Language
 	Version  string
 	Tray     bool                              // the desktop has a tray

@@ -111,6 +111,9 @@ func wire(demonstrate bool) (deps gui.Deps, done func(), err error) {
 	deps.Browsers = func() (browser.Registrar, error) { return browser.Installed("") }
 	deps.Log = func(level string) *slog.Logger { return logging.Open(settings.LogFolder(), "cie-gui", level) }
 	deps.Save = settings.Here().Save
+	if deps.Managed, err = managed(); err != nil {
+		return deps, nil, err
+	}
 	client := pcsc.New()
 	deps.Changes = func(ctx context.Context, changed func()) {
 		for range client.Watch(ctx) { //nolint:errcheck // what has changed, an error too, is asked by the window
@@ -126,6 +129,16 @@ func wire(demonstrate bool) (deps gui.Deps, done func(), err error) {
 		return logintest.Test{Holder: deps.Holder, Registrar: r, Program: p, Reached: reached}.Run(ctx)
 	}}
 	return deps, func() { _ = client.Close() }, err
+}
+
+// managed names the settings that are the administrator's.
+func managed() (map[string]bool, error) {
+	all, err := settings.Here().Show()
+	names := map[string]bool{}
+	for _, s := range all {
+		names[s.Name] = s.Origin == settings.ByAdmin
+	}
+	return names, err
 }
 
 // emulate puts two cards into readers of their own.
