@@ -8,10 +8,14 @@ import (
 	"github.com/softwarecie/cie/internal/secret"
 )
 
-// version is set by the linker, from the tag.
-var version = "devel"
+// Set by the linker: the version from the tag; the public key of releases and the
+// address that tells of the newest one, which programs of no release lack.
+var (
+	version          = "devel"
+	releaseKey, feed string
+)
 
 func main() {
 	secret.NoDumps()
-	os.Exit(cli.Main(version))
+	os.Exit(cli.Main(version, releaseKey, feed))
 }

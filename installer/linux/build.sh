@@ -12,7 +12,7 @@ shift 2
 [ $# -gt 0 ] || set -- cie cie-gui cie-emulator cie-pkcs11-helper
 cd "$(dirname "$0")/../.."
 mkdir -p "$out"
-version=${VERSION:-$(go run ./installer/pack version)}
+variables=$(go run ./installer/pack ldflags)
 
 native=$(go env GOHOSTARCH)
 if [ "$arch" != "$native" ]; then
@@ -27,7 +27,7 @@ if [ "$arch" != "$native" ]; then
 fi
 
 for program; do
-	go build -buildmode=pie -ldflags "-s -w -X main.version=$version -extldflags=-Wl,-z,relro,-z,now" -o "$out/" "./cmd/$program"
+	go build -buildmode=pie -ldflags "-s -w $variables -extldflags=-Wl,-z,relro,-z,now" -o "$out/" "./cmd/$program"
 done
 CC="${triplet:+$triplet-}gcc" cmd/cie-pkcs11/build.sh "$out/libcie-pkcs11.so"
 "${triplet:+$triplet-}strip" --strip-unneeded "$out/libcie-pkcs11.so"

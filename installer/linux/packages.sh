@@ -2,12 +2,13 @@
 # packages.sh FOLDER ARCH...
 #
 # Makes all packages for Linux into FOLDER, with bills of materials, a list of
-# hashes, and its signature if $CIE_RELEASE_KEY is there.
+# hashes, and its signature and that of the packages' own lists if $CIE_RELEASE_KEY is there.
 set -eu
 
 out=${1:?usage: packages.sh FOLDER ARCH...}
 shift
 cd "$(dirname "$0")/../.."
+[ -n "${CIE_RELEASE_KEY-}" ] || echo "packages.sh: CIE_RELEASE_KEY is not set: nothing is signed" >&2
 for arch; do
 	installer/linux/build.sh "$arch" "build/linux-$arch"
 	go run ./installer/pack -arch "$arch" -out "$out" deb rpm arch tar

@@ -18,7 +18,9 @@ import (
 // A description is packages.toml.
 type description struct {
 	Name, Homepage, Licence, Maintainer string
-	Packages                            []pkg `toml:"package"`
+	Key                                 string // public, of releases; "": there is none yet
+	Feed                                string // address of the notice of the newest version; "": there is none yet
+	Packages                            []pkg  `toml:"package"`
 }
 
 // A pkg is one package, the same in all formats but for the names of others.
@@ -87,6 +89,9 @@ func (r *rel) layOut(p *pkg, format, root string) error {
 		}
 	}
 	if err := r.documents(p, format, root); err != nil {
+		return err
+	}
+	if err := r.installedList(p, format, root); err != nil {
 		return err
 	}
 	return r.stamp(root)

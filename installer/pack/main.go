@@ -4,6 +4,7 @@
 //	go run ./installer/pack [-arch amd64] [-build DIR] [-out DIR] deb|rpm|arch|tar ...
 //	go run ./installer/pack [-out DIR] provenance|sums   the statement; SHA256SUMS, signed with $CIE_RELEASE_KEY
 //	go run ./installer/pack version|date      of the tag, of the commit
+//	go run ./installer/pack ldflags           what the linker tells the programs
 //
 // What it writes depends on the commit alone: not on the folder, the time or the
 // user. It needs dpkg-deb and dpkg-shlibdeps, rpmbuild, bsdtar, and git.
@@ -56,7 +57,7 @@ func run(args []string) error {
 		return err
 	}
 	if flags.NArg() == 0 {
-		return errors.New("say what to make: deb rpm arch tar provenance sums version date")
+		return errors.New("say what to make: deb rpm arch tar provenance sums version date ldflags")
 	}
 	for _, what := range flags.Args() {
 		if err := r.make(what); err != nil {
@@ -115,6 +116,12 @@ func (r *rel) make(what string) error {
 		fmt.Println(r.version)
 	case "date":
 		fmt.Println(r.date.Unix())
+	case "ldflags":
+		flags, err := r.ldflags()
+		if err != nil {
+			return err
+		}
+		fmt.Println(flags)
 	default:
 		return errors.New("no such thing to make")
 	}

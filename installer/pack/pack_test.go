@@ -1,6 +1,11 @@
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/softwarecie/cie/internal/release"
 	"github.com/softwarecie/cie/internal/rig"
 )
 
@@ -114,6 +120,60 @@ func TestLayOut(t *testing.T) {
 		if want := map[bool]os.FileMode{true: 0o755, false: 0o644}[info.IsDir()]; info.Mode().Perm() != want {
 			t.Errorf("%s: %v", name, info.Mode())
 		}
+	}
+}
+
+// A package has the list of what it installs, and no other key than the described
+// one may sign it.
+func TestInstalledList(t *testing.T) {
+	r := testRelease(t)
+	seed := make([]byte, ed25519.SeedSize)
+	private := ed25519.NewKeyFromSeed(seed)
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	for _, name := range []string{"etc/apparmor.d/cie", "usr/bin/cie", "usr/share/doc/cie-cli/copyright"} {
+		if err := write(filepath.Join(root, name), []byte(name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program := filepath.Join(root, "usr/bin/cie")
+	public := private.Public().(ed25519.PublicKey)
+	if err := r.installedList(&r.Packages[0], "tar", root); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := release.CheckInstalled(public, program); !errors.Is(err, release.ErrNoList) {
+		t.Errorf("without a signature: %v", err)
+	}
+	if flags, err := r.ldflags(); err != nil || !strings.Contains(flags, "-X main.releaseKey= ") {
+		t.Errorf("%s, %v: no key is there", flags, err)
+	}
+	t.Setenv("CIE_RELEASE_KEY", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	if err := os.RemoveAll(filepath.Join(root, "usr/share/cie")); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.installedList(&r.Packages[0], "tar", root); err != nil {
+		t.Fatal(err)
+	}
+	all, err := release.CheckInstalled(public, program)
+	if err != nil || len(all) != 1 || all[0].Name != "cie-cli" || all[0].Version != "1.2.3" || all[0].Files != 3 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	flags, err := r.ldflags()
+	_, key, _ := strings.Cut(flags, "releaseKey=")
+	key, _, _ = strings.Cut(key, " ")
+	if built, err2 := release.ParsePublic([]byte(key)); err != nil || err2 != nil || !built.Equal(public) {
+		t.Errorf("%s: %v, %v", flags, err, err2)
+	}
+	seed[0] = 1
+	if der, err = x509.MarshalPKIXPublicKey(ed25519.NewKeyFromSeed(seed).Public()); err != nil {
+		t.Fatal(err)
+	}
+	r.Key = base64.StdEncoding.EncodeToString(der)
+	if _, err := r.signer(); err == nil {
+		t.Error("signed with another key than that of the description")
 	}
 }
 

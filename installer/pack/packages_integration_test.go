@@ -26,10 +26,11 @@ import (
 // as "man" and "doc". The names in braces are those of packages.toml.
 var contents = map[string][]string{
 	"cie-cli": {
-		"/usr/bin/cie", "/usr/share/bash-completion/completions/cie", "/usr/share/fish/vendor_completions.d/cie.fish", "{zsh}/_cie", "doc", "man",
+		"/usr/bin/cie", "/usr/share/cie/cie-cli/SHA256SUMS", "/usr/share/cie/cie-cli/SHA256SUMS.sig", "/usr/share/cie/cie-cli/package", "/usr/share/bash-completion/completions/cie", "/usr/share/fish/vendor_completions.d/cie.fish", "{zsh}/_cie", "doc", "man",
 	},
 	"cie-pkcs11": {
-		"/usr/libexec/cie/cie-pkcs11-helper", "/usr/share/p11-kit/modules/cie.module", "{libdir}/pkcs11/libcie-pkcs11.so", "doc",
+		"/usr/libexec/cie/cie-pkcs11-helper", "/usr/share/cie/cie-pkcs11/SHA256SUMS", "/usr/share/cie/cie-pkcs11/SHA256SUMS.sig",
+		"/usr/share/cie/cie-pkcs11/package", "/usr/share/p11-kit/modules/cie.module", "{libdir}/pkcs11/libcie-pkcs11.so", "doc",
 	},
 }
 
@@ -50,6 +51,7 @@ func TestPackages(t *testing.T) {
 		rig.Need(t, tool)
 	}
 	t.Chdir("../..")
+	public := releaseKey(t)
 	r := twoPackages(t)
 	for _, program := range []string{"cie", "cie-pkcs11-helper", "libcie-pkcs11.so"} {
 		t.Run("hardened "+program, func(t *testing.T) { checkHardened(t, filepath.Join(r.build, program)) })
@@ -71,7 +73,59 @@ func TestPackages(t *testing.T) {
 		debs, _ := filepath.Glob(filepath.Join(r.out, "*.deb"))
 		say(t, append([]string{"lintian", "--fail-on", "error"}, debs...)...)
 	})
-	t.Run("tampered", func(t *testing.T) { checkTampered(t, r) })
+	t.Run("verified", func(t *testing.T) { checkVerified(t, r) })
+	t.Run("tampered", func(t *testing.T) { checkTampered(t, r, public) })
+}
+
+// releaseKey makes a key for releases, and has it sign.
+func releaseKey(t *testing.T) ed25519.PublicKey {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CIE_RELEASE_KEY", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	return public
+}
+
+// checkVerified unpacks both packages in each format, and has the program in them,
+// into which the key is built, verify what was unpacked.
+func checkVerified(t *testing.T, r *rel) {
+	t.Helper()
+	for format, ending := range map[string]string{"deb": ".deb", "rpm": ".rpm", "arch": ".pkg.tar.zst"} {
+		root := t.TempDir()
+		for name := range contents {
+			file := onlyOne(t, filepath.Join(r.out, name+"*"+ending))
+			if format == "deb" {
+				say(t, "dpkg-deb", "-x", file, root)
+			} else {
+				say(t, "bsdtar", "-xf", file, "-C", root)
+			}
+		}
+		program := filepath.Join(root, "usr/bin/cie")
+		verified := func() (packages []release.Package, code string) {
+			var answer struct {
+				Code     string            `json:"code"`
+				Packages []release.Package `json:"packages"`
+			}
+			out, _ := exec.Command(program, "version", "--verify", "--json").Output() // its status is in the answer
+			if err := json.Unmarshal(out, &answer); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			return answer.Packages, answer.Code
+		}
+		if packages, code := verified(); code != "" || len(packages) != 2 || packages[0].Format != format || packages[0].Version != "1.2.3" || packages[0].Files < 10 {
+			t.Errorf("%s: %s %+v", format, code, packages)
+		}
+		change(t, onlyOne(t, filepath.Join(root, "usr/libexec/cie/cie-pkcs11-helper")))
+		if packages, code := verified(); code != "CIE-REL-05" || packages != nil {
+			t.Errorf("%s: with a changed helper: %s %+v", format, code, packages)
+		}
+	}
 }
 
 func twoPackages(t *testing.T) *rel {
@@ -220,21 +274,12 @@ func checkBill(t *testing.T, file string) {
 
 // checkTampered changes a package, then the list, and sees them refused by us, by
 // sha256sum and by openssl.
-func checkTampered(t *testing.T, r *rel) {
+func checkTampered(t *testing.T, r *rel, public ed25519.PublicKey) {
 	t.Helper()
-	public, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
 	spki, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("CIE_RELEASE_KEY", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
 	if err := errors.Join(r.make("provenance"), r.make("sums")); err != nil {
 		t.Fatal(err)
 	}

@@ -2,43 +2,99 @@ package main
 
 import (
 	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
 	"github.com/softwarecie/cie/internal/release"
 )
 
-// sums writes SHA256SUMS over all files of the folder, and its signature with the
-// key in $CIE_RELEASE_KEY (PKCS#8 in PEM). Without a key there is no signature.
+// sums writes SHA256SUMS over all files of the folder, and its signature.
 func (r *rel) sums() error {
-	list := ""
+	var names []string
 	for _, name := range files(r.out) {
-		if strings.Contains(name, "/") || strings.HasPrefix(name, release.List) {
-			continue
+		if !strings.Contains(name, "/") && !strings.HasPrefix(name, release.List) {
+			names = append(names, name)
 		}
-		sum, err := release.Sum(filepath.Join(r.out, name))
-		if err != nil {
-			return err
-		}
-		list += sum + "  " + name + "\n"
 	}
-	if list == "" {
+	if len(names) == 0 {
 		return errors.New("nothing to list")
 	}
-	if err := write(filepath.Join(r.out, release.List), []byte(list), 0o644); err != nil {
+	return r.list(r.out, r.out, names)
+}
+
+// installedList puts into a package the list of what it installs, by which "cie
+// version --verify" finds changed files; but for what lies in /etc, which is the
+// administrator's to change. Names are as seen from /usr.
+func (r *rel) installedList(p *pkg, format, root string) error {
+	usr := filepath.Join(root, "usr")
+	folder := path.Join("share", "cie", p.Name)
+	origin := path.Join(folder, release.Origin)
+	if err := write(filepath.Join(usr, origin), fmt.Appendf(nil, "%s %s %s\n", p.Name, r.version, format), 0o644); err != nil {
 		return err
 	}
-	text := os.Getenv("CIE_RELEASE_KEY")
-	if text == "" {
-		fmt.Fprintln(os.Stderr, "pack: CIE_RELEASE_KEY is not set: not signed")
-		return os.RemoveAll(filepath.Join(r.out, release.Signature))
-	}
-	key, err := release.ParsePrivate([]byte(text))
+	return r.list(usr, filepath.Join(usr, folder), files(usr))
+}
+
+// list writes the list of some files below root into a folder, and its signature if
+// there is a key for it.
+func (r *rel) list(root, folder string, names []string) error {
+	list, err := release.Sums(root, names)
 	if err != nil {
 		return err
 	}
-	return write(filepath.Join(r.out, release.Signature), ed25519.Sign(key, []byte(list)), 0o644)
+	if err := write(filepath.Join(folder, release.List), list, 0o644); err != nil {
+		return err
+	}
+	key, err := r.signer()
+	if err != nil {
+		return err
+	}
+	if key == nil {
+		return os.RemoveAll(filepath.Join(folder, release.Signature)) // of an earlier list
+	}
+	return write(filepath.Join(folder, release.Signature), ed25519.Sign(key, list), 0o644)
+}
+
+// signer is the key in $CIE_RELEASE_KEY (PKCS#8 in PEM), nil where there is none. If
+// the description has a key, only that one may sign.
+func (r *rel) signer() (ed25519.PrivateKey, error) {
+	text := os.Getenv("CIE_RELEASE_KEY")
+	if text == "" {
+		return nil, nil
+	}
+	key, err := release.ParsePrivate([]byte(text))
+	if err != nil {
+		return nil, err
+	}
+	if r.Key == "" {
+		return key, nil
+	}
+	described, err := release.ParsePublic([]byte(r.Key))
+	if err == nil && !described.Equal(key.Public()) {
+		err = errors.New("CIE_RELEASE_KEY is not the key in packages.toml")
+	}
+	return key, err
+}
+
+// ldflags are the variables that the linker sets in the programs.
+func (r *rel) ldflags() (string, error) {
+	signer, err := r.signer()
+	if err != nil {
+		return "", err
+	}
+	public := r.Key
+	if public == "" && signer != nil {
+		der, err := x509.MarshalPKIXPublicKey(signer.Public())
+		if err != nil {
+			return "", err
+		}
+		public = base64.StdEncoding.EncodeToString(der)
+	}
+	return fmt.Sprintf("-X main.version=%s -X main.releaseKey=%s -X main.feed=%s", r.version, public, r.Feed), nil
 }

@@ -28,6 +28,9 @@ type App struct {
 	In       *os.File
 	Out, Err io.Writer
 	Version  string
+	Key      string // public, of releases, as release.ParsePublic reads it; "": none is built in
+	Feed     string // address of the notice of the newest version; "": none is built in
+	Program  string // file of this program; "": that which runs
 	Getenv   func(string) string
 	Cards    cie.Cards // nil: the readers of this computer
 	Module   string    // path of the library for browsers; "": that of this program
@@ -45,8 +48,8 @@ type App struct {
 }
 
 // Main runs the command line of this process and returns its exit status.
-func Main(version string) int {
-	a := &App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Version: version, Getenv: os.Getenv}
+func Main(version, key, feed string) int {
+	a := &App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Version: version, Key: key, Feed: feed, Getenv: os.Getenv}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	return a.Run(ctx, os.Args[1:])

@@ -15,17 +15,6 @@ import (
 	"github.com/softwarecie/cie/internal/secret"
 )
 
-func (a *App) versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: a.t("cli.version"), Args: a.arguments("version"),
-		Run: func(*cobra.Command, []string) {
-			a.result.Version = a.Version
-			a.print("cie %s", a.Version)
-			a.succeed()
-		},
-	}
-}
-
 func (a *App) demoCommand() *cobra.Command {
 	return a.command("demo", "cli.demo", "  cie demo", func(ctx context.Context, _ []string) error { return a.demo(ctx) })
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/pairing"
+	"github.com/softwarecie/cie/internal/release"
 	"github.com/softwarecie/cie/internal/settings"
 	"github.com/softwarecie/cie/internal/trust"
 	"github.com/softwarecie/cie/pcsc"
@@ -31,6 +32,7 @@ const (
 	exitRefused    = 11 // by a rule that protects the holder
 	exitNotGenuine = 12 //
 	exitNotPaired  = 13 // all eight digits are needed
+	exitNotSigned  = 14 // not as the project signed it
 )
 
 // statuses is what each error means for a script; what says more comes first.
@@ -39,6 +41,13 @@ var statuses = []struct {
 	status int
 }{
 	{errUsage, exitUsage},
+	{release.ErrKey, exitUsage},
+	{release.ErrNoList, exitNotSigned},
+	{release.ErrSignature, exitNotSigned},
+	{release.ErrList, exitNotSigned},
+	{release.ErrChanged, exitNotSigned},
+	{release.ErrMissing, exitNotSigned},
+	{release.ErrUnlisted, exitNotSigned},
 	{cie.ErrCodeLength, exitUsage},
 	{cie.ErrPUKLength, exitUsage},
 	{cie.ErrNewPINLength, exitUsage},
@@ -129,6 +138,8 @@ type result struct {
 	Site      *siteInfo          `json:"site,omitempty"`
 	Attempt   *attemptInfo       `json:"attempt,omitempty"`
 	Version   string             `json:"version,omitempty"`
+	Packages  []release.Package  `json:"packages,omitempty"` // verified
+	Files     []string           `json:"files,omitempty"`    // verified
 
 	Findings []findingInfo    `json:"findings,omitempty"` // of the doctor
 	Browsers []browser.Place  `json:"browsers,omitempty"`

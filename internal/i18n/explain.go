@@ -138,6 +138,14 @@ var situations = map[string]situation{
 	"no-code-input": {"CIE-APP-06", unchanged},
 	"settings":      {"CIE-APP-07", unchanged},
 	"managed":       {"CIE-APP-08", unchanged},
+
+	"release-no-key":    {"CIE-REL-01", unchanged},
+	"release-key":       {"CIE-REL-02", unchanged},
+	"release-no-list":   {"CIE-REL-03", unchanged},
+	"release-signature": {"CIE-REL-04", unchanged},
+	"release-changed":   {"CIE-REL-05", unchanged}, // argument file
+	"release-missing":   {"CIE-REL-06", unchanged}, // argument file
+	"release-unlisted":  {"CIE-REL-07", unchanged}, // argument file
 }
 
 // A cause ties an error of the packages below to a situation.

@@ -3,7 +3,8 @@
 //
 // The list is SHA256SUMS as sha256sum(1) writes and checks it; its signature,
 // SHA256SUMS.sig, is 64 bytes of Ed25519 (RFC 8032) over its bytes, which
-// "openssl pkeyutl -verify -rawin" checks as well.
+// "openssl pkeyutl -verify -rawin" checks as well. A release has one list, of its
+// packages; each package has one, of what it installs.
 package release
 
 import (
@@ -12,14 +13,18 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/softwarecie/cie/internal/situation"
 )
 
 // List and Signature are the names of the list's files.
@@ -30,24 +35,43 @@ const (
 
 // What is wrong with files of a release.
 var (
-	ErrKey       = errors.New("release: not an Ed25519 key in PEM")
-	ErrSignature = errors.New("release: the signature is not that of the key")
-	ErrList      = errors.New("release: the list of hashes cannot be read")
-	ErrChanged   = errors.New("release: a file is not what the list says")
-	ErrMissing   = errors.New("release: a file of the list is not there")
-	ErrUnlisted  = errors.New("release: a file is not in the list")
+	ErrKey       = situation.New("release-key", "release: not an Ed25519 key")
+	ErrNoList    = situation.New("release-no-list", "release: no signed list of files is here")
+	ErrSignature = situation.New("release-signature", "release: the signature is not that of the key")
+	ErrList      = situation.New("release-signature", "release: the list of hashes cannot be read")
+	ErrChanged   = situation.New("release-changed", "release: a file is not what the list says")
+	ErrMissing   = situation.New("release-missing", "release: a file of the list is not there")
+	ErrUnlisted  = situation.New("release-unlisted", "release: a file is not in the list")
 )
+
+// A FileError tells which file is not as its list says.
+type FileError struct {
+	File string
+	Err  error // ErrChanged, ErrMissing, ErrUnlisted
+}
+
+func (e *FileError) Error() string { return e.Err.Error() + ": " + e.File }
+
+// Unwrap is what is wrong with the file.
+func (e *FileError) Unwrap() error { return e.Err }
+
+// MessageArgs names the file to a person.
+func (e *FileError) MessageArgs() []any { return []any{"file", e.File} }
 
 // maxList bounds the size of a list or notice, in bytes.
 const maxList = 1 << 20
 
-// ParsePublic reads a public key (SubjectPublicKeyInfo in PEM, RFC 8410).
+// ParsePublic reads a public key: SubjectPublicKeyInfo in PEM (RFC 8410), or the
+// line of it between the first and the last alone.
 func ParsePublic(text []byte) (ed25519.PublicKey, error) {
-	block, _ := pem.Decode(text)
-	if block == nil {
+	der, err := base64.StdEncoding.DecodeString(string(text))
+	if block, _ := pem.Decode(text); block != nil {
+		der, err = block.Bytes, nil
+	}
+	if err != nil {
 		return nil, ErrKey
 	}
-	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	key, err := x509.ParsePKIXPublicKey(der)
 	if public, ok := key.(ed25519.PublicKey); err == nil && ok {
 		return public, nil
 	}
@@ -85,38 +109,67 @@ func Sum(file string) (string, error) {
 // all of the list. It returns the names that are what the list says; the error
 // names the first that is not.
 func Check(key ed25519.PublicKey, folder string, names ...string) ([]string, error) {
-	list, err := readSmall(filepath.Join(folder, List))
-	if err != nil {
-		return nil, err
-	}
-	signature, err := readSmall(filepath.Join(folder, Signature))
-	if err != nil {
-		return nil, err
-	}
-	if !ed25519.Verify(key, list, signature) {
-		return nil, ErrSignature
-	}
-	sums, all, err := parse(list)
+	l, err := readList(key, folder)
 	if err != nil {
 		return nil, err
 	}
 	if len(names) == 0 {
-		names = all
+		names = l.names
 	}
-	var good []string
+	return l.check(folder, names)
+}
+
+// Sums is the list of some files below a folder, named as from there with slashes.
+func Sums(folder string, names []string) ([]byte, error) {
+	var list []byte
 	for _, name := range names {
-		want, listed := sums[name]
-		if !listed {
-			return good, fmt.Errorf("%w: %s", ErrUnlisted, name)
+		sum, err := Sum(filepath.Join(folder, filepath.FromSlash(name)))
+		if err != nil {
+			return nil, err
 		}
-		got, err := Sum(filepath.Join(folder, name))
+		list = append(list, sum+"  "+name+"\n"...)
+	}
+	return list, nil
+}
+
+// A list is a signed list whose signature is right.
+type list struct {
+	names []string
+	sums  map[string]string // by name
+}
+
+// readList reads the list in a folder.
+func readList(key ed25519.PublicKey, folder string) (l list, err error) {
+	content, err := readSmall(filepath.Join(folder, List))
+	signature, err2 := readSmall(filepath.Join(folder, Signature))
+	if err = errors.Join(err, err2); errors.Is(err, fs.ErrNotExist) {
+		return l, fmt.Errorf("%w: %w", ErrNoList, err)
+	}
+	if err != nil {
+		return l, err
+	}
+	if !ed25519.Verify(key, content, signature) {
+		return l, fmt.Errorf("%w: %s", ErrSignature, filepath.Join(folder, List))
+	}
+	return parse(content)
+}
+
+// check verifies files below root.
+func (l list) check(root string, names []string) (good []string, err error) {
+	for _, name := range names {
+		file := filepath.Join(root, filepath.FromSlash(name))
+		want, listed := l.sums[name]
+		if !listed {
+			return good, &FileError{file, ErrUnlisted}
+		}
+		got, err := Sum(file)
 		switch {
-		case errors.Is(err, os.ErrNotExist):
-			return good, fmt.Errorf("%w: %s", ErrMissing, name)
+		case errors.Is(err, fs.ErrNotExist):
+			return good, &FileError{file, ErrMissing}
 		case err != nil:
 			return good, err
 		case got != want:
-			return good, fmt.Errorf("%w: %s", ErrChanged, name)
+			return good, &FileError{file, ErrChanged}
 		}
 		good = append(good, name)
 	}
@@ -124,23 +177,28 @@ func Check(key ed25519.PublicKey, folder string, names ...string) ([]string, err
 }
 
 // parse reads a list: lines of 64 hexadecimal digits, two spaces, and the name of
-// a file of the same folder.
-func parse(list []byte) (sums map[string]string, names []string, err error) {
-	sums = map[string]string{}
-	lines := bufio.NewScanner(bytes.NewReader(list))
+// a file below the folder that the list is about, with slashes.
+func parse(content []byte) (list, error) {
+	l := list{sums: map[string]string{}}
+	lines := bufio.NewScanner(bytes.NewReader(content))
 	for lines.Scan() {
 		sum, name, ok := strings.Cut(lines.Text(), "  ")
 		raw, err := hex.DecodeString(sum)
-		if !ok || err != nil || len(raw) != sha256.Size || name == "" || name == "." || name == ".." || name != filepath.Base(name) || strings.ContainsAny(name, `/\`) || sums[name] != "" {
-			return nil, nil, fmt.Errorf("%w: line %d", ErrList, len(names)+1)
+		if !ok || err != nil || len(raw) != sha256.Size || sum != strings.ToLower(sum) || !inside(name) || l.sums[name] != "" {
+			return list{}, fmt.Errorf("%w: line %d", ErrList, len(l.names)+1)
 		}
-		sums[name] = sum
-		names = append(names, name)
+		l.sums[name] = sum
+		l.names = append(l.names, name)
 	}
-	if lines.Err() != nil || len(names) == 0 {
-		return nil, nil, ErrList
+	if lines.Err() != nil || len(l.names) == 0 {
+		return list{}, ErrList
 	}
-	return sums, names, nil
+	return l, nil
+}
+
+// inside says whether a name leads to a file below a folder, on every system.
+func inside(name string) bool {
+	return fs.ValidPath(name) && name != "." && !strings.ContainsAny(name, `\:`) && filepath.IsLocal(filepath.FromSlash(name))
 }
 
 func readSmall(path string) ([]byte, error) {

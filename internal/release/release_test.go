@@ -67,10 +67,13 @@ func TestTampered(t *testing.T) {
 		"package":         {both, change("b.deb", "abd"), nil, ErrChanged},
 		"list":            {both, change(List, abc+"  a.deb\n"), nil, ErrSignature},
 		"signature":       {both, change(Signature, "x"), nil, ErrSignature},
-		"no signature":    {both, func(t *testing.T, d string) { _ = os.Remove(filepath.Join(d, Signature)) }, nil, os.ErrNotExist},
+		"no signature":    {both, func(t *testing.T, d string) { _ = os.Remove(filepath.Join(d, Signature)) }, nil, ErrNoList},
 		"package missing": {both, func(t *testing.T, d string) { _ = os.Remove(filepath.Join(d, "a.deb")) }, nil, ErrMissing},
 		"not listed":      {both, change("c.deb", "abc"), []string{"c.deb"}, ErrUnlisted},
 		"other folder":    {abc + "  ../a.deb\n", nil, nil, ErrList},
+		"whole path":      {abc + "  /a.deb\n", nil, nil, ErrList},
+		"way round":       {abc + "  x/../a.deb\n", nil, nil, ErrList},
+		"drive":           {abc + "  C:a.deb\n", nil, nil, ErrList},
 		"Windows folder":  {abc + "  ..\\a.deb\n", nil, nil, ErrList},
 		"twice":           {abc + "  a.deb\n" + abc + "  a.deb\n", nil, nil, ErrList},
 		"short":           {abc[2:] + "  a.deb\n", nil, nil, ErrList},
@@ -152,12 +155,12 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(both))
 	f.Add([]byte("x"))
 	f.Fuzz(func(t *testing.T, list []byte) {
-		_, names, err := parse(list)
+		l, err := parse(list)
 		if err != nil && !errors.Is(err, ErrList) {
 			t.Fatal(err)
 		}
-		for _, name := range names {
-			if filepath.Base(name) != name || name == "" || name == "." {
+		for _, name := range l.names {
+			if name == "" || filepath.Join("/folder", name) != "/folder/"+name {
 				t.Fatalf("%q leads elsewhere", name)
 			}
 		}

@@ -53,6 +53,7 @@ will do. What a person confirms by typing a word, a script says with ` + "`--acc
 | 11 | refused by a rule that protects the holder: last try, weak new PIN, unknown issuer |
 | 12 | not genuine |
 | 13 | not paired: all 8 digits are needed |
+| 14 | files of a release, or the installed programs, are not as the project signed them |
 
 ## JSON
 
@@ -82,6 +83,8 @@ With ` + "`--json`" + ` every answer is one object.
 | ` + "`site`" + ` | ` + "`landing`, `required`, `optional`, `tls13`" + `: addresses; ` + "`ca`" + `: file with the CA of the site, PEM (` + "`demo-site`" + `, first object) |
 | ` + "`attempt`" + ` | ` + "`door`, `outcome` (`ok`, `no-certificate`, `refused`, `failed`, `gone`), `holder`, `tax_code`, `issuer`, `genuine`, `version`, `cipher`, `signature`, `error`" + ` (` + "`demo-site`" + `, one object for each attempt; ` + "`login-test`" + `, the login that worked) |
 | ` + "`version`" + ` | of the program |
+| ` + "`packages`" + ` | installed, as they were signed: ` + "`name`, `version`, `format` (`deb`, `rpm`, `arch`, `tar`, `msi`), `files` (how many)" + ` (` + "`version --verify`" + `) |
+| ` + "`files`" + ` | as they were signed (` + "`version --verify FILE`" + `) |
 
 ## Commands
 
