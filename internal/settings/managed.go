@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -19,21 +18,22 @@ import (
 // ErrManaged means that a setting is the administrator's, and cannot be changed here.
 var ErrManaged = situation.New("managed", "set by the administrator")
 
-// Files are where settings stand. What the administrator has set wins.
-type Files struct{ Managed, Own string }
+// Files are where settings stand. What the administrator has set wins, the policy
+// over the file.
+type Files struct {
+	Policy       Policy
+	Managed, Own string
+}
 
-// Here are the files of this computer and this user.
-func Here() Files { return Files{ManagedPath(), Path()} }
+// Here are those of this computer and this user.
+func Here() Files { return Files{systemPolicy(), ManagedPath(), Path()} }
 
-// ManagedPath is the administrator's file: /etc/cie/config.toml, on Windows
-// cie\config.toml in the program data, on macOS in the application support of the
-// computer.
+// ManagedPath is the administrator's file: /etc/cie/config.toml, on macOS in the
+// application support of the computer. Windows has none, "": in the folder of
+// program data everybody may make files; there is the policy.
 func ManagedPath() string {
 	switch runtime.GOOS {
 	case "windows":
-		if data := os.Getenv("ProgramData"); data != "" {
-			return filepath.Join(data, "cie", "config.toml")
-		}
 		return ""
 	case "darwin":
 		return "/Library/Application Support/cie/config.toml"
@@ -41,12 +41,21 @@ func ManagedPath() string {
 	return "/etc/cie/config.toml"
 }
 
-// Load reads both files. Where one is wrong the other still counts, beside the
+// Load reads all of them. Where one is wrong the others still count, beside the
 // error.
 func (f Files) Load() (Settings, error) {
 	own, wrong := Load(f.Own)
-	s, _, err := onto(own, f.Managed)
+	s, _, err := f.administer(own)
 	return s, errors.Join(err, wrong)
+}
+
+// administer reads what the administrator has set onto settings, and says which
+// those are.
+func (f Files) administer(s Settings) (Settings, func(leaf) bool, error) {
+	s, file, wrongFile := onto(s, f.Managed)
+	s, policy, wrongPolicy := f.Policy.onto(s)
+	managed := func(l leaf) bool { return file.IsDefined(l.path()...) || policy.IsDefined(l.path()...) }
+	return s, managed, errors.Join(wrongFile, wrongPolicy)
 }
 
 // onto reads a file onto settings, and says what stands in it. Where it is wrong
@@ -104,7 +113,7 @@ func (f Files) Show() ([]Setting, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, managed, err := onto(s, f.Managed)
+	s, managed, err := f.administer(s)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +121,7 @@ func (f Files) Show() ([]Setting, error) {
 	for _, l := range leaves(s) {
 		one := Setting{l.full(), l.value, ByDefault}
 		switch {
-		case managed.IsDefined(l.path()...):
+		case managed(l):
 			one.Origin = ByAdmin
 		case own.IsDefined(l.path()...):
 			one.Origin = ByUser
@@ -139,7 +148,7 @@ func (f Files) Save(s Settings) error {
 	if err != nil {
 		return err
 	}
-	effective, managed, err := onto(own, f.Managed)
+	effective, managed, err := f.administer(own)
 	if err != nil {
 		return err
 	}
@@ -147,7 +156,7 @@ func (f Files) Save(s Settings) error {
 	text := ""
 	for i := range after {
 		if after[i] != before[i] {
-			if managed.IsDefined(after[i].path()...) {
+			if managed(after[i]) {
 				return fmt.Errorf("%w: %s", ErrManaged, after[i].full())
 			}
 			next[i] = after[i]

@@ -10,7 +10,7 @@ import (
 // files are those with these contents; "" for none.
 func files(t *testing.T, managed, own string) Files {
 	t.Helper()
-	f := Files{filepath.Join(t.TempDir(), "none"), filepath.Join(t.TempDir(), "none")}
+	f := Files{Managed: filepath.Join(t.TempDir(), "none"), Own: filepath.Join(t.TempDir(), "none")}
 	if managed != "" {
 		f.Managed = write(t, managed)
 	}
