@@ -91,7 +91,7 @@ func (s *doctorScreen) found(ctx context.Context, e *examination, f doctor.Findi
 	if ctx.Err() != nil {
 		return
 	}
-	if f.Err != nil {
+	if f.Ill() {
 		e.ill++
 	}
 	e.rows.Add(s.finding(f))
@@ -115,6 +115,9 @@ func (s *doctorScreen) ended(ctx context.Context, e *examination, undo bool, rep
 	said := note(iconCheck, colorGood, w.t("win.doctor.well"))
 	if e.ill > 0 {
 		said = note(iconWarning, colorCaution, w.t("win.doctor.ill", "n", e.ill))
+	} else if try := w.tryLogin(); try != nil { // the only thing left to look at
+		try.weight = plain
+		actions.Add(try)
 	}
 	e.end.Objects = []fyne.CanvasObject{said, actions}
 	s.show(s.box.Objects[0], again)
@@ -127,7 +130,7 @@ func (s *doctorScreen) fails(ctx context.Context, err error) {
 	}
 }
 
-// finding shows one: what was looked at, what is wrong, what to do.
+// finding shows one: what was looked at, what is wrong, what comes of it, what to do.
 func (s *doctorScreen) finding(f doctor.Finding) fyne.CanvasObject {
 	w := s.w
 	title := w.t("doctor." + f.Check)
@@ -137,6 +140,7 @@ func (s *doctorScreen) finding(f doctor.Finding) fyne.CanvasObject {
 	m := w.texts.Explain(f.Err)
 	content := described(strong(title, "foreground"), f.About)
 	content.Add(paragraph(m.What))
+	content.Add(paragraph(w.t("doctor.effect." + f.Check)))
 	content.Add(paragraph(m.Next))
 	content.Add(aside(m.Code))
 	actions := beside()
@@ -148,6 +152,9 @@ func (s *doctorScreen) finding(f doctor.Finding) fyne.CanvasObject {
 	}
 	if len(actions.Objects) > 0 {
 		content.Add(actions)
+	}
+	if f.Hint() {
+		return panel(marked(iconInfo, colorQuiet, content), colorLine)
 	}
 	return panel(marked(iconWarning, colorCaution, content), colorCaution)
 }

@@ -20,6 +20,7 @@ func TestDoctor(t *testing.T) {
 	b.seesNow("win.doctor.looking")
 	b.sees("win.doctor.ill", "n", 2) // neither browser is connected
 	b.sees("error.not-connected.what")
+	b.sees("doctor.effect.browser")
 	b.sees("doctor.card")
 
 	b.tap("win.doctor.fix") // the first: Firefox
@@ -153,6 +154,7 @@ func (b *bench) eachFinding(visit func(string)) {
 		{Check: "clock", Err: doctor.ErrClock},
 		{Check: "kernel", Err: doctor.ErrKernel, About: "pn533_usb"},
 		{Check: "reader", Err: doctor.ErrContactOnly, About: "Bit4id miniLector EVO [CCID] 00 00"},
+		{Check: "model", Err: doctor.ErrModel, About: "ACS ACR122U PICC Interface 00 00"},
 		{Check: "state", Err: doctor.ErrState, About: "/home/somebody/.local/state/cie"},
 		{Check: "module", Err: browser.ErrNoModule},
 		unconnected,

@@ -66,6 +66,17 @@ func (m Machine) PlanRemove(places []Place, module string) ([]Change, error) {
 	})
 }
 
+// PlanRemoveRivals says what taking other modules for the same card out of the
+// user's lists would change.
+func (m Machine) PlanRemoveRivals(places []Place, module string) ([]Change, error) {
+	return m.plan(places, func(p Place, content string) (string, error) {
+		if p.Kind != NSS || p.System {
+			return content, nil
+		}
+		return removeRivals(content, module), nil
+	})
+}
+
 func (m Machine) plan(places []Place, edit func(Place, string) (string, error)) ([]Change, error) {
 	var all []Change
 	var failed error

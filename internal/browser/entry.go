@@ -18,9 +18,9 @@ func entries(kind Kind, content, module string) (own string, rivals []string, pr
 	switch kind {
 	case NSS:
 		for _, s := range stanzas(content) {
-			library, name := s.value("library"), s.value("name")
+			library := s.value("library")
 			switch {
-			case name == ModuleName || library != "" && library == module:
+			case s.ours(module):
 				own = library
 			case isRival(library):
 				rivals = append(rivals, library)
@@ -120,6 +120,11 @@ func (s stanza) value(name string) string {
 	return ""
 }
 
+// ours says whether an entry is that of our module.
+func (s stanza) ours(module string) bool {
+	return s.value("name") == ModuleName || module != "" && s.value("library") == module
+}
+
 // internal is the entry that NSS makes for its own module in a new database
 // (modutil of NSS 3.87).
 const internal = `library=
@@ -145,9 +150,20 @@ func addStanza(content, module string) (string, error) {
 
 // removeStanzas takes our entries out of pkcs11.txt.
 func removeStanzas(content, module string) string {
+	return without(content, func(s stanza) bool { return s.ours(module) })
+}
+
+// removeRivals takes the entries of other modules for the same card out of
+// pkcs11.txt.
+func removeRivals(content, module string) string {
+	return without(content, func(s stanza) bool { return !s.ours(module) && isRival(s.value("library")) })
+}
+
+// without is a pkcs11.txt without some of its entries.
+func without(content string, unwanted func(stanza) bool) string {
 	var left strings.Builder
 	for _, s := range stanzas(content) {
-		if s.value("name") != ModuleName && (module == "" || s.value("library") != module) {
+		if !unwanted(s) {
 			left.WriteString(s.text)
 		}
 	}

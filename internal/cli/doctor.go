@@ -16,14 +16,16 @@ type findingInfo struct {
 	OK      bool             `json:"ok"`
 	About   string           `json:"about,omitempty"`
 	Code    string           `json:"code,omitempty"`
+	Hint    bool             `json:"hint,omitempty"` // told, and nothing is wrong
 	Message string           `json:"message,omitempty"`
+	Effect  string           `json:"effect,omitempty"`
 	Fix     []browser.Change `json:"fix,omitempty"`
 }
 
 // doctorFlags are those of the doctor.
 type doctorFlags struct {
-	fix, yes bool
-	report   string // file
+	fix, others, yes bool
+	report           string // file
 }
 
 func (a *App) doctorCommand() *cobra.Command {
@@ -32,6 +34,8 @@ func (a *App) doctorCommand() *cobra.Command {
 		return a.doctor(ctx, f)
 	})
 	c.Flags().BoolVar(&f.fix, "fix", false, a.t("cli.flag.fix"))
+	c.Flags().BoolVar(&f.others, "remove-others", false, a.t("cli.flag.remove-others"))
+	c.MarkFlagsMutuallyExclusive("fix", "remove-others")
 	c.Flags().StringVar(&f.report, "report", "", a.t("cli.flag.report"))
 	c.Flags().BoolVar(&f.yes, "yes", false, a.t("cli.flag.yes"))
 	return c
@@ -49,8 +53,10 @@ func (a *App) doctor(ctx context.Context, f doctorFlags) error {
 	for finding := range computer.Examine(ctx) {
 		a.showFinding(finding)
 		found = append(found, finding)
-		changes = append(changes, finding.Fix...)
-		if first == nil {
+		if finding.OnRequest == f.others {
+			changes = append(changes, finding.Fix...)
+		}
+		if first == nil && finding.Ill() {
 			first = finding.Err
 		}
 	}
@@ -58,7 +64,10 @@ func (a *App) doctor(ctx context.Context, f doctorFlags) error {
 		readers, _ := a.holder.Cards.Readers(ctx) // why there are none is among the findings
 		return a.report(f, computer.Report(a.Version, readers, found, func(err error) string { return a.messages.Explain(err).Code }))
 	}
-	if !f.fix || len(changes) == 0 {
+	if first == nil {
+		a.say(a.t("cli.doctor.try"))
+	}
+	if !f.fix && !f.others || len(changes) == 0 {
 		return first
 	}
 	return errors.Join(a.applyAgreed(r.Machine, changes), first)
@@ -89,17 +98,23 @@ func (a *App) loadModuleCommand() *cobra.Command {
 
 // showFinding prints one finding.
 func (a *App) showFinding(f doctor.Finding) {
-	info := findingInfo{Check: f.Check, OK: f.Err == nil, About: f.About, Fix: f.Fix}
+	info := findingInfo{Check: f.Check, OK: !f.Ill(), About: f.About, Hint: f.Hint(), Fix: f.Fix}
 	about := ""
 	if f.About != "" {
 		about = " · " + f.About
 	}
-	if f.Err == nil {
-		a.print("✓ %s%s", a.t("doctor."+f.Check), about)
-	} else {
+	mark := "✓"
+	switch {
+	case f.Hint():
+		mark = "i"
+	case f.Err != nil:
+		mark = "✗"
+	}
+	a.print("%s %s%s", mark, a.t("doctor."+f.Check), about)
+	if f.Err != nil {
 		m := a.messages.Explain(f.Err)
-		info.Code, info.Message = m.Code, m.What+" "+m.Next
-		a.print("✗ %s%s\n    %s\n    %s (%s)", a.t("doctor."+f.Check), about, m.What, m.Next, m.Code)
+		info.Code, info.Message, info.Effect = m.Code, m.What+" "+m.Next, a.t("doctor.effect."+f.Check)
+		a.print("    %s\n    %s\n    %s (%s)", m.What, info.Effect, m.Next, m.Code)
 	}
 	a.result.Findings = append(a.result.Findings, info)
 }

@@ -16,32 +16,14 @@ import (
 	"github.com/softwarecie/cie/pcsc"
 )
 
-// contactOnly are words in the names of readers that have contacts and no antenna,
-// in lower case. The list is short on purpose: a model that is missing costs one
-// hint, a wrong one misleads.
-func contactOnly() []string {
-	return []string{"st-2xxx", "scr3310", "acr38u", "acr39u", "pc twin reader", "minilector evo"}
-}
-
-// ContactOnly says whether a reader of this name is known to have contacts and no
-// antenna.
-func ContactOnly(name string) bool {
-	for _, word := range contactOnly() {
-		if strings.Contains(strings.ToLower(name), word) {
-			return true
-		}
-	}
-	return false
-}
-
 // readers looks for the service, readers, and cards.
 func (c Computer) readers(ctx context.Context) []Finding {
 	all, err := c.Holder.Status(ctx)
 	switch {
-	case errors.Is(err, pcsc.ErrNoService) && !c.hasService():
-		return []Finding{{Check: "service", Err: ErrNoPCSCD}}
-	case errors.Is(err, pcsc.ErrNoService), errors.Is(err, pcsc.ErrDenied):
-		return []Finding{{Check: "service", Err: err}}
+	case errors.Is(err, pcsc.ErrNoService):
+		return []Finding{c.noService(err)}
+	case errors.Is(err, pcsc.ErrDenied):
+		return []Finding{c.denied(err)}
 	case err != nil:
 		return []Finding{{Check: "reader", Err: err}}
 	}
@@ -53,6 +35,11 @@ func (c Computer) readers(ctx context.Context) []Finding {
 		return append(findings, Finding{Check: "reader", Err: ErrContactOnly, About: all[0].Reader.Name})
 	}
 	findings = append(findings, Finding{Check: "reader"})
+	for _, s := range all {
+		if flaky(s.Reader.Name) {
+			findings = append(findings, Finding{Check: "model", Err: ErrModel, About: s.Reader.Name})
+		}
+	}
 	s, err := cie.FirstCIE(all)
 	switch {
 	case err == nil:
@@ -62,16 +49,16 @@ func (c Computer) readers(ctx context.Context) []Finding {
 	case errors.Is(err, pcsc.ErrBusy):
 		findings = append(findings, c.scdaemon())
 	}
-	return append(findings, Finding{Check: "card", Err: err, About: s.Reader.Name})
+	return append(findings, Finding{Check: "card", Err: err, About: about(s.Reader.Name, s.Foreign)})
 }
 
 // card looks at a CIE, and at what is remembered of it.
 func (c Computer) card(ctx context.Context, s cie.Status) []Finding {
-	name := s.Reader.Name
-	if s.Family != "" {
-		name += " · " + s.Family
+	kind := Finding{Check: "chip", About: s.Family}
+	if s.Family == "" {
+		kind.Err = ErrNewChip
 	}
-	findings := []Finding{{Check: "card", About: name}, c.link(ctx, s.Reader), c.genuine(ctx, s.Reader)}
+	findings := []Finding{{Check: "card", About: s.Reader.Name}, kind, c.link(ctx, s.Reader), c.genuine(ctx, s.Reader)}
 	record := Finding{Check: "pairing", Err: s.Damaged}
 	if s.Record != nil && s.Record.Suspect {
 		record.Err = pairing.ErrStale
@@ -81,6 +68,11 @@ func (c Computer) card(ctx context.Context, s cie.Status) []Finding {
 		findings = append(findings, c.certificate(*s.Record), tries(*s.Record))
 	}
 	return findings
+}
+
+// about joins what a finding is about.
+func about(words ...string) string {
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " · ")
 }
 
 // looks is how often a card is looked at to judge the link: three commands each.
@@ -129,6 +121,8 @@ func (c Computer) certificate(r pairing.Record) Finding {
 	switch {
 	case err != nil:
 		f.Err = fmt.Errorf("%w: %w", pairing.ErrDamaged, err)
+	case c.Now.Before(certificate.NotBefore):
+		f.Err = trust.ErrValidity
 	case cie.ExpiredAt(certificate, c.Now):
 		f.Err = ErrExpired
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/softwarecie/cie/internal/pairing"
 	"github.com/softwarecie/cie/internal/secret"
 	"github.com/softwarecie/cie/internal/trust"
+	"github.com/softwarecie/cie/pcsc"
 )
 
 // withCard is a healthy computer with an emulated card, paired.
@@ -49,7 +50,7 @@ func withCard(t *testing.T) (Computer, demo.Card) {
 func TestHealthyCard(t *testing.T) {
 	c, card := withCard(t)
 	before := len(card.Ledger())
-	for _, check := range []string{"card", "link", "genuine", "pairing", "certificate", "tries"} {
+	for _, check := range []string{"card", "chip", "link", "genuine", "pairing", "certificate", "tries"} {
 		if f := outcome(t, c, check); f.Err != nil {
 			t.Errorf("%s finds %v", check, f.Err)
 		}
@@ -73,6 +74,7 @@ func TestCardChecksFindTheirFaults(t *testing.T) {
 			}
 		}, ErrLink},
 		{"genuine", func(c *Computer, _ demo.Card) { c.Holder.Roots = &trust.Roots{} }, cie.ErrUnknownIssuer},
+		{"certificate", func(c *Computer, _ demo.Card) { c.Now = time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC) }, trust.ErrValidity},
 		{"certificate", func(c *Computer, _ demo.Card) { c.Now = time.Date(2060, 1, 1, 0, 0, 0, 0, time.UTC) }, ErrExpired},
 	} {
 		c, card := withCard(t)
@@ -83,11 +85,40 @@ func TestCardChecksFindTheirFaults(t *testing.T) {
 	}
 }
 
+// A chip that was not seen before is told, is no fault, and the examination goes on.
+func TestUnknownChip(t *testing.T) {
+	c, _ := withCard(t)
+	all, err := c.Holder.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all[0].Family = ""
+	told := map[string]Finding{}
+	for _, f := range c.card(t.Context(), all[0]) {
+		told[f.Check] = f
+	}
+	if f := told["chip"]; !errors.Is(f.Err, ErrNewChip) || f.Ill() {
+		t.Errorf("chip: %+v", f)
+	}
+	if f := told["genuine"]; f.Check == "" || f.Err != nil {
+		t.Errorf("genuine: %+v", f)
+	}
+}
+
 func TestTries(t *testing.T) {
 	for left, want := range map[int]error{3: nil, -1: nil, 2: ErrFewTries, 1: ErrFewTries, 0: applet.ErrPINBlocked} {
 		if f := tries(pairing.Record{Tries: left}); !errors.Is(f.Err, want) {
 			t.Errorf("%d left: %v, want %v", left, f.Err, want)
 		}
+	}
+}
+
+// A foreign card is named, if its kind is known.
+func TestForeignCardIsNamed(t *testing.T) {
+	c, _ := healthy(t)
+	c.Holder.Cards = cards{readers: []pcsc.Reader{{Name: "Reader 1", Present: true, ATR: []byte("\x3B\xFDYubiKey")}}}
+	if f := outcome(t, c, "card"); !errors.Is(f.Err, cie.ErrForeign) || f.About != "Reader 1 · YubiKey" {
+		t.Errorf("finds %v, %q", f.Err, f.About)
 	}
 }
 

@@ -5,9 +5,11 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/pairing"
 	"github.com/softwarecie/cie/internal/situation"
+	"github.com/softwarecie/cie/internal/trust"
 	"github.com/softwarecie/cie/pcsc"
 )
 
@@ -28,6 +31,12 @@ var (
 	ErrUnregistered = situation.New("not-connected", "library not registered")
 	// ErrRival means that a program has another library for the same card too.
 	ErrRival = situation.New("other-software", "another CIE library registered")
+	// ErrOtherPairing means that another program for the CIE keeps pairings.
+	ErrOtherPairing = situation.New("other-pairing", "another CIE program keeps pairings")
+	// ErrSandboxed means that a program runs in a sandbox where the library is not.
+	ErrSandboxed = situation.New("sandboxed", "sandbox hides the library")
+	// ErrTLS means that a program is set not to speak TLS 1.2.
+	ErrTLS = situation.New("tls-versions", "TLS 1.2 excluded")
 	// ErrClock means that the computer's date cannot be right.
 	ErrClock = situation.New("clock", "clock is wrong")
 	// ErrState means that the folder for what is remembered cannot be written, or the
@@ -37,10 +46,19 @@ var (
 	ErrHome = situation.New("home-folder", "home folder is missing or another user's")
 	// ErrNoPCSCD means that the service for readers is not installed.
 	ErrNoPCSCD = situation.New("pcscd-missing", "pcscd not installed")
+	// ErrStopped means that the service is installed, and nobody answers.
+	ErrStopped = situation.New("pcscd-stopped", "pcscd not running")
+	// ErrRemote means that the readers are refused to somebody who is not at the
+	// computer.
+	ErrRemote = situation.New("remote-session", "readers refused to a remote session")
 	// ErrDriver means that the service has no driver for readers.
 	ErrDriver = situation.New("driver-missing", "no CCID driver installed")
 	// ErrScdaemon means that GnuPG's daemon may hold the reader.
 	ErrScdaemon = situation.New("scdaemon", "scdaemon may hold the reader")
+	// ErrModel means that the model of a reader is among the FlakyModels.
+	ErrModel = situation.New("reader-model", "model of reader known to fail at times")
+	// ErrNewChip means that the card is a CIE with a chip that was not seen before.
+	ErrNewChip = situation.New("chip-new", "kind of chip not seen before")
 	// ErrLink means that the card does not always answer.
 	ErrLink = situation.New("link", "contact with the card is unreliable")
 	// ErrExpired means that the certificate of the card has expired.
@@ -60,24 +78,30 @@ func Finds() []Check {
 		{"home", []error{ErrHome}},
 		{"state", []error{ErrState}},
 		{"kernel", []error{ErrKernel}},
-		{"service", []error{ErrNoPCSCD, pcsc.ErrNoService, pcsc.ErrDenied}},
+		{"service", []error{ErrNoPCSCD, ErrStopped, pcsc.ErrNoService, pcsc.ErrDenied, ErrRemote}},
 		{"driver", []error{ErrDriver}},
 		{"scdaemon", []error{ErrScdaemon}},
 		{"reader", []error{cie.ErrNoReader, ErrContactOnly}},
+		{"model", []error{ErrModel}},
 		{"card", []error{pcsc.ErrNoCard, cie.ErrForeign, pcsc.ErrBusy, pcsc.ErrNoAnswer}},
+		{"chip", []error{ErrNewChip}},
 		{"link", []error{ErrLink}},
 		{"genuine", []error{cie.ErrNotGenuine, cie.ErrUnknownIssuer}},
 		{"pairing", []error{pairing.ErrDamaged, pairing.ErrNewerVersion, pairing.ErrStale}},
-		{"certificate", []error{ErrExpired}},
+		{"certificate", []error{ErrExpired, trust.ErrValidity}},
 		{"tries", []error{ErrFewTries, applet.ErrPINBlocked}},
 		{"module", []error{browser.ErrNoModule, ErrArchitecture, ErrLoad}},
-		{"browser", []error{ErrUnregistered}},
-		{"other-software", []error{ErrRival}},
+		{"browser", []error{ErrUnregistered, ErrSandboxed}},
+		{"other-software", []error{ErrRival, ErrOtherPairing}},
+		{"tls", []error{ErrTLS}},
 	}
 }
 
 // Fixes are what a Finding can bring a fix for.
-func Fixes() []error { return []error{ErrScdaemon, ErrUnregistered} }
+func Fixes() []error { return []error{ErrScdaemon, ErrUnregistered, ErrRival, ErrTLS} }
+
+// Hints are worth knowing, and no fault.
+func Hints() []error { return []error{ErrModel, ErrNewChip, ErrOtherPairing} }
 
 // A Check is what is looked at, by its stable name, and what can be found.
 type Check struct {
@@ -100,11 +124,20 @@ type Computer struct {
 
 // A Finding is the outcome of one check.
 type Finding struct {
-	Check string // stable name
-	Err   error  // nil: in order; sentences by i18n.Explain
-	About string // reader, program or file; "" where there is but one
-	Fix   []browser.Change
+	Check     string // stable name
+	Err       error  // nil: in order; sentences by i18n.Explain
+	About     string // reader, program or file; "" where there is but one
+	Fix       []browser.Change
+	OnRequest bool // Fix takes something away that may be wanted: it is made for its own sake only
 }
+
+// Hint says whether it is merely worth knowing, and nothing is wrong.
+func (f Finding) Hint() bool {
+	return slices.ContainsFunc(Hints(), func(err error) bool { return errors.Is(f.Err, err) })
+}
+
+// Ill says whether something is wrong.
+func (f Finding) Ill() bool { return f.Err != nil && !f.Hint() }
 
 // Here is this computer, as far as it is not the Holder's and the Registrar's.
 func Here(h *cie.Holder, r browser.Registrar) Computer {
@@ -144,6 +177,8 @@ func (c Computer) Examine(ctx context.Context) iter.Seq[Finding] {
 			func() []Finding { return c.readers(ctx) },
 			func() []Finding { return []Finding{{Check: "module", Err: c.module(ctx), About: c.Module}} },
 			c.browsers,
+			c.otherPairings,
+			c.tls,
 		} {
 			for _, f := range check() {
 				if ctx.Err() != nil || !yield(f) {
@@ -160,17 +195,16 @@ func (c Computer) browsers() []Finding {
 	for _, p := range c.Own() {
 		f := Finding{Check: "browser", About: p.ID}
 		switch p.State {
-		case browser.Registered, browser.Indirect, browser.Sandboxed:
+		case browser.Registered, browser.Indirect:
+		case browser.Sandboxed:
+			f.Err = ErrSandboxed
 		default:
 			f.Err = ErrUnregistered
 			if changes, err := c.PlanAdd([]browser.Place{p}); err == nil {
 				f.Fix = changes
 			}
 		}
-		all = append(all, f)
-		if len(p.Rivals) > 0 {
-			all = append(all, Finding{Check: "other-software", Err: ErrRival, About: p.ID})
-		}
+		all = append(append(all, f), c.rivals(p)...)
 	}
 	return all
 }

@@ -86,7 +86,23 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 		{"state", func(c *Computer) { c.State = filepath.Join(c.Module, "below-a-file") }, ErrState},
 		{"state", func(c *Computer) { c.State = "" }, ErrState},
 		{"kernel", func(c *Computer) { c.Modules = "nfc 1 1 pn533, Live\npn533_usb 20480 0 - Live 0x0\n" }, ErrKernel},
-		{"service", func(c *Computer) { c.Holder.Cards = cards{err: pcsc.ErrNoService} }, pcsc.ErrNoService},
+		{"service", func(c *Computer) { c.Holder.Cards = cards{err: pcsc.ErrNoService} }, ErrStopped},
+		{"service", func(c *Computer) {
+			c.Holder.Cards = cards{err: pcsc.ErrNoService}
+			c.Machine.OS = "windows"
+		}, pcsc.ErrNoService},
+		{"service", func(c *Computer) {
+			c.Holder.Cards = cards{err: pcsc.ErrDenied}
+			c.Machine.Getenv = func(name string) string { return map[string]string{"SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}[name] }
+		}, ErrRemote},
+		{"model", func(c *Computer) {
+			c.Holder.Cards = cards{readers: []pcsc.Reader{{Name: "ACS ACR122U PICC Interface 00 00"}}}
+		}, ErrModel},
+		{"other-software", func(c *Computer) { write(t, filepath.Join(c.Machine.Home, ".CIEPKI", "600001.cache"), "") }, ErrOtherPairing},
+		{"browser", func(c *Computer) {
+			write(t, filepath.Join(c.Machine.Home, "snap/firefox/common/.mozilla/firefox/profiles.ini"), "[Profile0]\nIsRelative=1\nPath=a.default\n")
+			write(t, filepath.Join(c.Machine.Home, "snap/firefox/common/.mozilla/firefox/a.default/prefs.js"), "")
+		}, ErrSandboxed},
 		{"service", func(c *Computer) { c.Holder.Cards = cards{err: pcsc.ErrDenied} }, pcsc.ErrDenied},
 		{"reader", func(c *Computer) { c.Holder.Cards = cards{} }, cie.ErrNoReader},
 		{"reader", func(c *Computer) {
@@ -122,7 +138,7 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 		{"module", func(c *Computer) { c.Load = func(context.Context, string) error { return errors.New("crash") } }, ErrLoad},
 	} {
 		c, _ := healthy(t)
-		if tt.check != "card" && tt.check != "driver" && tt.check != "scdaemon" { // looked at only where there is none
+		if !slices.Contains([]string{"card", "driver", "scdaemon", "model", "other-software", "browser"}, tt.check) { // looked at only where something is
 			if f := outcome(t, c, tt.check); f.Err != nil {
 				t.Errorf("%s finds %v where nothing is wrong", tt.check, f.Err)
 			}
@@ -153,7 +169,7 @@ func TestFindsAreComplete(t *testing.T) {
 		"clock": ErrClock, "home": ErrHome, "state": ErrState, "kernel": ErrKernel, "service": ErrNoPCSCD, "driver": ErrDriver,
 		"scdaemon": ErrScdaemon, "reader": ErrContactOnly, "card": cie.ErrForeign, "link": ErrLink, "genuine": cie.ErrNotGenuine,
 		"pairing": pairing.ErrStale, "certificate": ErrExpired, "tries": ErrFewTries, "module": ErrLoad, "browser": ErrUnregistered,
-		"other-software": ErrRival,
+		"other-software": ErrRival, "tls": ErrTLS, "chip": ErrNewChip, "model": ErrModel,
 	} {
 		if !listed(check, err) {
 			t.Errorf("%s: %v is not listed", check, err)
@@ -246,12 +262,96 @@ func TestFixBrowserAndUndo(t *testing.T) {
 	}
 }
 
+// Another library is taken out when somebody asks for it, alone, and undo brings it
+// back.
 func TestOtherSoftware(t *testing.T) {
 	c, list := healthy(t)
-	if err := os.WriteFile(list, []byte("library=/usr/local/lib/libcie-pkcs11.so\nname=CIE PKI\n\n"), 0o600); err != nil {
+	const own, other = "library=/usr/lib/opensc-pkcs11.so\nname=OpenSC\n\n", "library=/usr/local/lib/libcie-pkcs11.so\nname=CIE PKI\n\n"
+	write(t, list, own+other)
+	f := outcome(t, c, "other-software")
+	if !errors.Is(f.Err, ErrRival) || !f.OnRequest || len(f.Fix) != 1 {
+		t.Fatalf("finding %+v", f)
+	}
+	if _, err := c.Machine.Apply(f.Fix); err != nil {
 		t.Fatal(err)
 	}
-	if f := outcome(t, c, "other-software"); !errors.Is(f.Err, ErrRival) {
-		t.Errorf("finds %v", f.Err)
+	wantFile(t, list, own)
+	for f := range c.Examine(t.Context()) {
+		if f.Check == "other-software" {
+			t.Errorf("after the fix: %+v", f)
+		}
+	}
+	if _, err := c.Machine.Undo(); err != nil {
+		t.Fatal(err)
+	}
+	wantFile(t, list, own+other)
+}
+
+func wantFile(t *testing.T, file, want string) {
+	t.Helper()
+	if got, err := os.ReadFile(file); err != nil || string(got) != want {
+		t.Errorf("%s is %q, %v, want %q", file, got, err, want)
+	}
+}
+
+// A profile that excludes TLS 1.2 is found; the fix takes out those settings and no
+// other, and undo brings them back. What runs, or is an administrator's, is told.
+func TestTLS(t *testing.T) {
+	c, _ := healthy(t)
+	firefox := filepath.Join(c.Machine.Home, ".mozilla", "firefox")
+	profile := filepath.Join(firefox, "a.default")
+	write(t, filepath.Join(firefox, "profiles.ini"), "[Profile0]\nName=default\nIsRelative=1\nPath=a.default\n")
+	prefs := filepath.Join(profile, "prefs.js")
+	const kept = "user_pref(\"browser.startup.page\", 3);\nuser_pref(\"security.tls.version.max\", 3);\n// user_pref(\"security.tls.version.min\", 4);\n"
+	write(t, prefs, kept)
+	if f := outcome(t, c, "tls"); f.Err != nil {
+		t.Errorf("limits that leave TLS 1.2: %v", f.Err)
+	}
+	for _, line := range []string{"user_pref(\"security.tls.version.min\", 4);\n", "user_pref(\"security.tls.version.max\", 2);\r\n"} {
+		write(t, prefs, line+kept)
+		f := outcome(t, c, "tls")
+		if !errors.Is(f.Err, ErrTLS) || len(f.Fix) != 1 {
+			t.Fatalf("%q: finding %+v", line, f)
+		}
+		if _, err := c.Machine.Apply(f.Fix); err != nil {
+			t.Fatal(err)
+		}
+		wantFile(t, prefs, kept)
+		if f := outcome(t, c, "tls"); f.Err != nil {
+			t.Errorf("after the fix: %v", f.Err)
+		}
+		if _, err := c.Machine.Undo(); err != nil {
+			t.Fatal(err)
+		}
+		wantFile(t, prefs, line+kept)
+	}
+	if err := os.Symlink("127.0.1.1:+42", filepath.Join(profile, "lock")); err != nil {
+		t.Fatal(err)
+	}
+	c.Machine.Running = func(pid int) bool { return pid == 42 }
+	if f := outcome(t, c, "tls"); !errors.Is(f.Err, ErrTLS) || f.Fix != nil {
+		t.Errorf("while it runs: %+v", f)
+	}
+	if err := os.Remove(prefs); err != nil {
+		t.Fatal(err)
+	}
+	policies := filepath.Join(c.Machine.Root, "etc/firefox/policies/policies.json")
+	for content, want := range map[string]error{
+		`{"policies": {"SSLVersionMin": "tls1.3"}}`: ErrTLS, `{"policies": {"SSLVersionMax": "tls1.1"}}`: ErrTLS,
+		`{"policies": {"SSLVersionMin": "tls1.2", "SSLVersionMax": "tls1.3"}}`: nil, `{}`: nil, `{`: nil,
+	} {
+		write(t, policies, content)
+		if f := outcome(t, c, "tls"); !errors.Is(f.Err, want) || f.Fix != nil {
+			t.Errorf("%s: %+v, want %v", content, f, want)
+		}
+	}
+}
+
+// A hint is told, and is no fault.
+func TestHints(t *testing.T) {
+	for err, ill := range map[error]bool{ErrModel: false, ErrNewChip: false, ErrOtherPairing: false, ErrRival: true, ErrTLS: true, nil: false} {
+		if f := (Finding{Err: err}); f.Ill() != ill {
+			t.Errorf("%v: ill %v", err, f.Ill())
+		}
 	}
 }

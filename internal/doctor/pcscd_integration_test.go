@@ -56,7 +56,7 @@ func TestThroughPCSCD(t *testing.T) {
 	r.Await(t, true)
 	r.Pair(t)
 	paired := len(r.Card.Ledger())
-	for _, check := range []string{"home", "state", "service", "reader", "card", "link", "genuine", "pairing", "certificate", "tries"} {
+	for _, check := range []string{"home", "state", "service", "reader", "card", "chip", "link", "genuine", "pairing", "certificate", "tries"} {
 		if got := told(t, r, check); got != "ok" {
 			t.Errorf("%s: %q", check, got)
 		}
@@ -77,7 +77,7 @@ func TestThroughPCSCD(t *testing.T) {
 		t.Errorf("card: %q", got)
 	}
 	r.PCSCD.Stop()
-	if got := told(t, r, "service"); got != "CIE-SYS-01" {
+	if got := told(t, r, "service"); got != "CIE-SYS-10" {
 		t.Errorf("service: %q", got)
 	}
 }

@@ -56,7 +56,7 @@ func (c Computer) Report(version string, readers []pcsc.Reader, findings []Findi
 		r.Readers = append(r.Readers, model(reader.Name))
 	}
 	for _, f := range findings {
-		told := ReportedFinding{Check: f.Check, OK: f.Err == nil}
+		told := ReportedFinding{Check: f.Check, OK: !f.Ill()}
 		if f.Err != nil {
 			told.Code = code(f.Err)
 		}

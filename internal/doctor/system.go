@@ -91,6 +91,36 @@ func (c Computer) hasService() bool {
 	return c.Machine.OS != "linux" || c.anyOf("/usr/sbin/pcscd", "/usr/bin/pcscd", "/usr/local/sbin/pcscd")
 }
 
+// socket is where pcscd listens (pcsc-lite, --enable-ipcdir of the distributions).
+const socket = "/run/pcscd/pcscd.comm"
+
+// noService says why nobody answers for the readers. A socket that is there belongs
+// to a service that has died.
+func (c Computer) noService(err error) Finding {
+	f := Finding{Check: "service", Err: err}
+	switch {
+	case !c.hasService():
+		f.Err = ErrNoPCSCD
+	case c.Machine.OS == "linux":
+		f.Err = ErrStopped
+		if c.anyOf(socket) {
+			f.About = socket
+		}
+	}
+	return f
+}
+
+// denied says why the readers are refused: polkit lets in who sits at the computer.
+func (c Computer) denied(err error) Finding {
+	f := Finding{Check: "service", Err: err}
+	for _, name := range []string{"SSH_CONNECTION", "XRDP_SESSION"} {
+		if c.Machine.Getenv(name) != "" {
+			f.Err, f.About = ErrRemote, name
+		}
+	}
+	return f
+}
+
 // driver looks for the driver of readers, in the folders that distributions use.
 func (c Computer) driver() Finding {
 	f := Finding{Check: "driver"}

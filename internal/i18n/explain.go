@@ -55,12 +55,15 @@ var situations = map[string]situation{
 	"pcscd-missing":  {"CIE-SYS-07", unchanged},
 	"driver-missing": {"CIE-SYS-08", unchanged},
 	"scdaemon":       {"CIE-SYS-09", unchanged},
+	"pcscd-stopped":  {"CIE-SYS-10", unchanged},
+	"remote-session": {"CIE-SYS-11", unchanged},
 
 	"no-reader":    {"CIE-RDR-01", unchanged},
 	"busy":         {"CIE-RDR-02", unchanged},
 	"exclusive":    {"CIE-RDR-03", unchanged},
 	"contact-only": {"CIE-RDR-04", unchanged},
 	"link":         {"CIE-RDR-05", unchanged},
+	"reader-model": {"CIE-RDR-06", unchanged},
 
 	"no-card":       {"CIE-CRD-01", unchanged},
 	"card-removed":  {"CIE-CRD-02", unchanged},
@@ -73,6 +76,7 @@ var situations = map[string]situation{
 	"card-data":     {"CIE-CRD-09", unchanged},
 	"card-refused":  {"CIE-CRD-10", unchanged},
 	"expired":       {"CIE-CRD-11", unchanged},
+	"chip-new":      {"CIE-CRD-12", unchanged},
 
 	"code-length":         {"CIE-PIN-01", unchanged},
 	"pin-wrong":           {"CIE-PIN-02", unchanged}, // a WrongCodeError says the tries
@@ -121,6 +125,9 @@ var situations = map[string]situation{
 	"other-software":  {"CIE-BRW-06", unchanged},
 	"architecture":    {"CIE-BRW-07", unchanged},
 	"module-load":     {"CIE-BRW-08", unchanged},
+	"tls-versions":    {"CIE-BRW-09", unchanged},
+	"sandboxed":       {"CIE-BRW-10", unchanged},
+	"other-pairing":   {"CIE-BRW-11", unchanged},
 
 	"cancelled":            {"CIE-APP-01", unchanged},
 	"login-module":         {"CIE-LGN-01", unchanged},

@@ -133,25 +133,50 @@ versions and names of products, nothing of a person, a card or a path. The exit 
 
 What a check does not need, it leaves alone: without a service there are no readers to look at. "contact with the card"
 has the card answer ten times three harmless commands, and tells how often it did and how fast. The library is loaded by
-another process. There is no list of readers that are known to be unreliable: reports were found of single devices and old
-drivers only, which is no reason to warn of a model.
+another process. What is marked "hint" is worth knowing and no fault: it does not change the exit status. Whether a whole
+login works is tried by ` + "`cie login-test`" + `; the doctor sees the settings by which a program excludes TLS 1.2. Other
+libraries for the CIE are taken out by ` + "`--remove-others`" + ` only.
 
-| check | finding | code | remedy | ` + "`--fix`" + ` |
-|---|---|---|---|---|
+| check | finding | effect | code | remedy | ` + "`--fix`" + ` |
+|---|---|---|---|---|---|
+`
+
+// modelsPreface stands before the table of readers that fail at times.
+const modelsPreface = `
+## Readers that are known to fail at times
+
+Of public reports, these are the models with more than a single report of a single device. Left out: ACR1251 (one report of an
+unstable device, acshk/acsccid issue 23), ACR1281 and ACR1252 (extended commands fail, acshk/acsccid issues 42 and 15: this
+program sends none). None was tried here.
+
+| in the reader's name | source | for the CIE |
+|---|---|---|
 `
 
 // faults is the table of what the doctor finds.
 func faults() []byte {
-	texts, fixes := i18n.Load(i18n.English), doctor.Fixes()
+	texts := i18n.Load(i18n.English)
 	text := bytes.NewBufferString(doctorPreface)
 	for _, c := range doctor.Finds() {
 		for _, err := range c.Finds {
 			m, fix := texts.Explain(err), ""
-			if slices.ContainsFunc(fixes, func(e error) bool { return errors.Is(err, e) }) {
+			among := func(all []error) bool {
+				return slices.ContainsFunc(all, func(e error) bool { return errors.Is(err, e) })
+			}
+			switch {
+			case among(doctor.Hints()):
+				fix = "hint"
+			case errors.Is(err, doctor.ErrRival):
+				fix = "on request"
+			case among(doctor.Fixes()):
 				fix = "yes"
 			}
-			fmt.Fprintf(text, "| %s | %s | %s | %s | %s |\n", texts.T("doctor."+c.Name), m.What, m.Code, m.Next, fix)
+			fmt.Fprintf(text, "| %s | %s | %s | %s | %s | %s |\n", texts.T("doctor."+c.Name), m.What, texts.T("doctor.effect."+c.Name), m.Code, m.Next, fix)
 		}
+	}
+	text.WriteString(modelsPreface)
+	for _, m := range doctor.FlakyModels() {
+		fmt.Fprintf(text, "| %s | %s | %s |\n", m.Word, m.Source, m.Means)
 	}
 	return text.Bytes()
 }
