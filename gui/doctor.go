@@ -111,6 +111,7 @@ func (s *doctorScreen) ended(ctx context.Context, e *examination, undo bool, rep
 			s.change(func(m browser.Machine) ([]browser.Change, error) { return m.Undo() })
 		}))
 	}
+	actions.Add(newButton(quiet, w.t("win.link"), s.measure))
 	actions.Add(newButton(quiet, w.t("win.doctor.report"), func() { s.report(report) }))
 	said := note(iconCheck, colorGood, w.t("win.doctor.well"))
 	if e.ill > 0 {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/softwarecie/cie/applet/emulator"
 	"github.com/softwarecie/cie/internal/browser"
@@ -137,6 +138,50 @@ func TestDoctorReport(t *testing.T) {
 	}
 }
 
+// The contact with the card is followed while it is moved, not while an operation has
+// it, and no longer than the page is seen. It uses no code.
+func TestDoctorMeasuresTheContact(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	card := b.demo.Cards[0]
+	before := len(card.Ledger())
+	b.Open("win.doctor")
+	b.sees("win.doctor.ill", "n", 2)
+	b.tap("win.link")
+	b.sees("win.link.good")
+	for n := range 12 {
+		card.Fail(1+n, emulator.Fault{Kind: "drop-before"})
+	}
+	b.sees("win.link.weak")
+	card.ClearFaults()
+	card.Remove()
+	b.sees("error.no-card.what")
+	card.Insert()
+	b.sees("win.link.good")
+
+	b.work.Lock() // an operation has the card
+	card.Remove()
+	time.Sleep(3 * askEvery)
+	b.urge()
+	for len(b.queue) > 0 {
+		(<-b.queue)()
+	}
+	b.seesNow("win.link.good")
+	b.work.Unlock()
+	b.sees("error.no-card.what")
+	card.Insert()
+
+	b.key("Return") // done: back to the findings
+	b.sees("win.doctor.ill", "n", 2)
+	b.tap("win.link")
+	b.sees("win.link.good")
+	b.Open("win.pin")
+	for _, e := range card.Ledger()[before:] {
+		if e.Kind != "query" {
+			t.Errorf("measuring sent %s %s", e.Kind, e.Reference)
+		}
+	}
+}
+
 // eachFinding shows the doctor with everything that can be found.
 func (b *bench) eachFinding(visit func(string)) {
 	b.Open("win.doctor")
@@ -167,6 +212,14 @@ func (b *bench) eachFinding(visit func(string)) {
 	visit("doctor")
 	s.ended(b.ctx, s.begin(nil), false, report)
 	visit("doctor: all well")
+	for _, c := range []doctor.Contact{{}, {Answered: 10, Asked: 10, Typical: 23 * time.Millisecond}, {Answered: 7, Asked: 10, Typical: 2 * time.Second}} {
+		s.measure()
+		s.cancel()
+		seen := stacked(unit)
+		b.showContact(b.ctx, seen, c, nil)
+		s.show(seen, nil)
+		visit("contact " + c.String())
+	}
 	s.report(report)
 	visit("report")
 	s.propose(unconnected)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,15 +25,19 @@ type findingInfo struct {
 
 // doctorFlags are those of the doctor.
 type doctorFlags struct {
-	fix, others, yes bool
-	report           string // file
+	fix, others, yes, link bool
+	report                 string // file
 }
 
 func (a *App) doctorCommand() *cobra.Command {
 	var f doctorFlags
-	c := a.command("doctor", "cli.doctor", "  cie doctor\n  cie doctor --fix\n  cie doctor --report cie.zip\n  cie doctor --json", func(ctx context.Context, _ []string) error {
+	c := a.command("doctor", "cli.doctor", "  cie doctor\n  cie doctor --fix\n  cie doctor --link\n  cie doctor --report cie.zip\n  cie doctor --json", func(ctx context.Context, _ []string) error {
+		if f.link {
+			return a.measure(ctx)
+		}
 		return a.doctor(ctx, f)
 	})
+	c.Flags().BoolVar(&f.link, "link", false, a.t("cli.flag.link"))
 	c.Flags().BoolVar(&f.fix, "fix", false, a.t("cli.flag.fix"))
 	c.Flags().BoolVar(&f.others, "remove-others", false, a.t("cli.flag.remove-others"))
 	c.MarkFlagsMutuallyExclusive("fix", "remove-others")
@@ -71,6 +76,40 @@ func (a *App) doctor(ctx context.Context, f doctorFlags) error {
 		return first
 	}
 	return errors.Join(a.applyAgreed(r.Machine, changes), first)
+}
+
+// How long and how often the contact with a card is measured while it is moved.
+const (
+	measuring = 20 * time.Second
+	askEvery  = time.Second
+)
+
+// measure tells once a second how the card has answered of late, and in the end how
+// it does now.
+func (a *App) measure(ctx context.Context) error {
+	a.say(a.t("win.link.text"))
+	meter := doctor.Meter{Holder: a.holder}
+	var last doctor.Finding
+	for until := time.Now().Add(measuring); ctx.Err() == nil && time.Now().Before(until); {
+		contact, err := meter.Ask(ctx)
+		last = doctor.Finding{Check: "link", About: contact.String(), Err: err}
+		switch {
+		case err != nil:
+			last.About = ""
+			a.say("  " + a.messages.Explain(err).What)
+		case !contact.Good():
+			last.Err = doctor.ErrLink
+			a.say("  " + contact.String() + " · " + a.t("win.link.weak"))
+		default:
+			a.say("  " + contact.String() + " · " + a.t("win.link.good"))
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(askEvery):
+		}
+	}
+	a.showFinding(last)
+	return last.Err
 }
 
 // report shows what is in a report, and writes it if a person agrees.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/softwarecie/cie/applet"
 	"github.com/softwarecie/cie/internal/cie"
@@ -73,29 +72,6 @@ func (c Computer) card(ctx context.Context, s cie.Status) []Finding {
 // about joins what a finding is about.
 func about(words ...string) string {
 	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " · ")
-}
-
-// looks is how often a card is looked at to judge the link: three commands each.
-const looks = 10
-
-// link has a card answer harmless commands: how often it does, and how fast.
-func (c Computer) link(ctx context.Context, r pcsc.Reader) Finding {
-	var taken []time.Duration
-	for range looks {
-		begun := time.Now()
-		if s := c.Holder.Look(ctx, r); s.Err == nil && s.CIE {
-			taken = append(taken, time.Since(begun))
-		}
-	}
-	f := Finding{Check: "link", About: fmt.Sprintf("%d/%d", len(taken), looks)}
-	if len(taken) > 0 {
-		slices.Sort(taken)
-		f.About += fmt.Sprintf(" · %d ms", taken[len(taken)/2].Milliseconds())
-	}
-	if len(taken) < looks {
-		f.Err = ErrLink
-	}
-	return f
 }
 
 // genuine has the card prove itself, without a code.
