@@ -89,13 +89,19 @@ docs: ## write docs/cli.md, and the manual pages into build/man
 	@mkdir -p build/man
 	go run ./internal/cli/gendocs docs build/man
 
-.PHONY: packages repo repro test-packages
+.PHONY: packages repo repro test-packages release-notes notice
 packages: ## make the packages for Linux into build/packages, for ARCHS (this computer's)
 	@scripts/deps.sh packages
 	installer/linux/packages.sh build/packages $(or $(ARCHS),$$(go env GOARCH))
 
 repo: ## make the repositories for apt and dnf of build/packages, signed with CIE_REPO_KEY
 	installer/linux/repo.sh build/packages build/repo
+
+release-notes: ## print what CHANGELOG.md says of VERSION (that of the tag)
+	@$(if $(filter-out file default,$(origin VERSION)),CIE_VERSION=v$(VERSION)) go run ./installer/pack notes
+
+notice: ## make the signed notice of this version into build/notice, with CIE_RELEASE_KEY
+	go run ./installer/pack -out build/notice notice
 
 repro: ## build the packages twice, in different folders, and compare them
 	@scripts/deps.sh packages

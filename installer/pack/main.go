@@ -4,7 +4,8 @@
 //	go run ./installer/pack [-arch amd64] [-build DIR] [-out DIR] deb|rpm|arch|tar ...
 //	go run ./installer/pack [-out DIR] provenance|sums   the statement; SHA256SUMS, signed with $CIE_RELEASE_KEY
 //	go run ./installer/pack version|date      of the tag, of the commit
-//	go run ./installer/pack ldflags           what the linker tells the programs
+//	go run ./installer/pack ldflags|notes     what the linker tells the programs, what the changelog says
+//	go run ./installer/pack [-out DIR] notice the notice of this version, signed
 //
 // What it writes depends on the commit alone: not on the folder, the time or the
 // user. It needs dpkg-deb and dpkg-shlibdeps, rpmbuild, bsdtar, and git.
@@ -57,7 +58,7 @@ func run(args []string) error {
 		return err
 	}
 	if flags.NArg() == 0 {
-		return errors.New("say what to make: deb rpm arch tar provenance sums version date ldflags")
+		return errors.New("say what to make: deb rpm arch tar provenance sums version date ldflags notes notice")
 	}
 	for _, what := range flags.Args() {
 		if err := r.make(what); err != nil {
@@ -116,6 +117,10 @@ func (r *rel) make(what string) error {
 		fmt.Println(r.version)
 	case "date":
 		fmt.Println(r.date.Unix())
+	case "notes":
+		return r.printNotes()
+	case "notice":
+		return r.notice(time.Now())
 	case "ldflags":
 		flags, err := r.ldflags()
 		if err != nil {
