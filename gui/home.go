@@ -41,6 +41,9 @@ func (s *homeScreen) StateChanged(now state) {
 		m := s.w.texts.Explain(now.damaged)
 		s.box.Add(note(iconWarning, colorCaution, m.What+" "+m.Next))
 	}
+	if line := s.w.newerVersion(); line != nil && s.w.counter == nil {
+		s.box.Add(line)
+	}
 	s.w.announce()
 }
 

@@ -29,6 +29,7 @@ func newSettings(w *Window) screen {
 	s.look()
 	s.safety()
 	s.network()
+	s.updates()
 	s.kept()
 	s.counter()
 	return s
@@ -91,7 +92,11 @@ func (s *settingsScreen) change(choose func(*settings.Settings)) {
 	if next.Language != w.deps.Settings.Language {
 		l = i18n.Match(next.Language)
 	}
+	asks := next.Update.Notice != w.deps.Settings.Update.Notice
 	w.Configure(next, l)
+	if asks {
+		w.askForUpdates()
+	}
 }
 
 // complain says why a setting could not be saved.

@@ -23,6 +23,7 @@ import (
 	"github.com/softwarecie/cie/internal/i18n"
 	"github.com/softwarecie/cie/internal/icon"
 	"github.com/softwarecie/cie/internal/logintest"
+	"github.com/softwarecie/cie/internal/release"
 	"github.com/softwarecie/cie/internal/settings"
 )
 
@@ -39,6 +40,8 @@ type Deps struct {
 	Demo     []DemoCard                        // the emulated cards of the demonstration; nil: real ones
 	Login    Login                             // what tries the login at level 3
 	Browsers func() (browser.Registrar, error) // of this person's programs; called beside the window's goroutine
+
+	Update Update // what tells of a newer version
 
 	Log func(level string) *slog.Logger // opens the log; nil: there is none
 
@@ -82,6 +85,7 @@ type Window struct {
 	place string   // key of the entry of the rail one is in
 	trail []opened // the screens opened there, the last one is seen
 
+	newer   *release.Notice // nil: none is known
 	log     *slog.Logger
 	running *run // the card work that is seen, nil: none
 
@@ -152,6 +156,7 @@ func New(app fyne.App, deps Deps) *Window {
 	w.Open(home)
 	app.Settings().AddListener(func(fyne.Settings) { w.rebuild() })
 	go w.watch()
+	w.askForUpdates()
 	return w
 }
 

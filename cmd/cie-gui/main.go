@@ -26,21 +26,29 @@ import (
 	"github.com/softwarecie/cie/internal/i18n"
 	"github.com/softwarecie/cie/internal/logging"
 	"github.com/softwarecie/cie/internal/logintest"
+	"github.com/softwarecie/cie/internal/release"
 	"github.com/softwarecie/cie/internal/secret"
 	"github.com/softwarecie/cie/internal/settings"
 	"github.com/softwarecie/cie/pcsc"
 )
 
-// version is set when the program is built.
-var version = "dev"
+// Set by the linker: the version from the tag; the public key of releases and the
+// address that tells of the newest one, which programs of no release lack.
+var (
+	version          = "dev"
+	releaseKey, feed string
+)
 
 // id is the program's name for the desktop.
 const id = settings.DesktopID
 
 func main() {
 	run := run
-	if len(os.Args) == 3 && os.Args[1] == doctor.LoadCommand {
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == doctor.LoadCommand:
 		run = func() error { return doctor.Load(os.Args[2]) }
+	case len(os.Args) == 2 && os.Args[1] == release.AskCommand:
+		run = askForUpdates
 	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "cie-gui:", err)
@@ -111,6 +119,7 @@ func wire(demonstrate bool) (deps gui.Deps, done func(), err error) {
 	deps.Browsers = func() (browser.Registrar, error) { return browser.Installed("") }
 	deps.Log = func(level string) *slog.Logger { return logging.Open(settings.LogFolder(), "cie-gui", level) }
 	deps.Save = settings.Here().Save
+	deps.Update = updates(s)
 	if deps.Managed, err = managed(); err != nil {
 		return deps, nil, err
 	}

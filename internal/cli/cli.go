@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -28,9 +29,10 @@ type App struct {
 	In       *os.File
 	Out, Err io.Writer
 	Version  string
-	Key      string // public, of releases, as release.ParsePublic reads it; "": none is built in
-	Feed     string // address of the notice of the newest version; "": none is built in
-	Program  string // file of this program; "": that which runs
+	Key      string       // public, of releases, as release.ParsePublic reads it; "": none is built in
+	Feed     string       // address of the notice of the newest version; "": none is built in
+	Program  string       // file of this program; "": that which runs
+	Client   *http.Client // to ask with; nil: as the settings say
 	Getenv   func(string) string
 	Cards    cie.Cards // nil: the readers of this computer
 	Module   string    // path of the library for browsers; "": that of this program
@@ -109,7 +111,7 @@ func (a *App) Command() *cobra.Command {
 		a.statusCommand(), a.readersCommand(), a.listCommand(), a.pairCommand(), a.unpairCommand(), a.forgetCommand(),
 		a.pinCommand(), a.certCommand(), a.infoCommand(), a.cardCommand(), a.signDigestCommand(), a.guideCommand(),
 		a.browserCommand(), a.configCommand(), a.doctorCommand(), a.loadModuleCommand(), a.demoCommand(), a.demoSiteCommand(), a.loginTestCommand(),
-		a.versionCommand(),
+		a.versionCommand(), a.updateCommand(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root

@@ -48,6 +48,7 @@ var statuses = []struct {
 	{release.ErrChanged, exitNotSigned},
 	{release.ErrMissing, exitNotSigned},
 	{release.ErrUnlisted, exitNotSigned},
+	{release.ErrRefused, exitNotSigned},
 	{cie.ErrCodeLength, exitUsage},
 	{cie.ErrPUKLength, exitUsage},
 	{cie.ErrNewPINLength, exitUsage},
@@ -140,6 +141,7 @@ type result struct {
 	Version   string             `json:"version,omitempty"`
 	Packages  []release.Package  `json:"packages,omitempty"` // verified
 	Files     []string           `json:"files,omitempty"`    // verified
+	Newest    *newestInfo        `json:"newest,omitempty"`
 
 	Findings []findingInfo    `json:"findings,omitempty"` // of the doctor
 	Browsers []browser.Place  `json:"browsers,omitempty"`

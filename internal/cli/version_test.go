@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -23,6 +24,7 @@ type project struct {
 	folder  string // of the packages
 	program string // installed
 	feed    string
+	client  *http.Client
 }
 
 func newProject(t *testing.T) *project {
@@ -70,7 +72,7 @@ func (p *project) public() string {
 func (p *project) run(key string, args ...string) answer {
 	p.t.Helper()
 	var out, errs bytes.Buffer
-	a := App{Out: &out, Err: &errs, Version: "1.2.3", Key: key, Feed: p.feed, Program: p.program, Getenv: func(name string) string { return map[string]string{"CIE_LANG": "en"}[name] }}
+	a := App{Out: &out, Err: &errs, Version: "1.2.3", Key: key, Feed: p.feed, Client: p.client, Program: p.program, Getenv: func(name string) string { return map[string]string{"CIE_LANG": "en"}[name] }}
 	got := answer{status: a.Run(context.Background(), append(args, "--json"))}
 	if err := json.Unmarshal(out.Bytes(), &got.result); err != nil {
 		p.t.Fatalf("%v: %s%s", err, &out, &errs)

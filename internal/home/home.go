@@ -20,6 +20,9 @@ func Browsers() (string, error) { return below("browser") }
 // Logs is the folder of the logs for support.
 func Logs() (string, error) { return below("log") }
 
+// Updates is the folder of the notice of a newer version.
+func Updates() (string, error) { return below("update") }
+
 func below(name string) (string, error) {
 	folder, err := state()
 	if err != nil {

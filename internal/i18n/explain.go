@@ -153,6 +153,10 @@ var situations = map[string]situation{
 	"release-changed":   {"CIE-REL-05", unchanged}, // argument file
 	"release-missing":   {"CIE-REL-06", unchanged}, // argument file
 	"release-unlisted":  {"CIE-REL-07", unchanged}, // argument file
+	"update-no-feed":    {"CIE-UPD-01", unchanged},
+	"update-packaged":   {"CIE-UPD-02", unchanged},
+	"update-network":    {"CIE-UPD-03", unchanged},
+	"update-refused":    {"CIE-UPD-04", unchanged},
 }
 
 // A cause ties an error of the packages below to a situation.

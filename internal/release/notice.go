@@ -35,7 +35,7 @@ func ReadNotice(key ed25519.PublicKey, content, signature []byte, now time.Time)
 		return Notice{}, fmt.Errorf("%w: %w", ErrNotice, err)
 	}
 	address, err := url.Parse(n.Notes)
-	if _, ok := numbers(n.Version); !ok || err != nil || address.Scheme != "https" || address.Host == "" {
+	if _, ok := numbers(n.Version); !ok || n.Date.IsZero() || err != nil || address.Scheme != "https" || address.Host == "" {
 		return Notice{}, ErrNotice
 	}
 	if now.After(n.Expires) {
@@ -48,9 +48,7 @@ func ReadNotice(key ed25519.PublicKey, content, signature []byte, now time.Time)
 // program, which may be some commits after its tag. Of a program that is no
 // release nothing is newer.
 func (n Notice) NewerThan(version string) bool {
-	base, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), "+")
-	base, _, _ = strings.Cut(base, "-")
-	have, ok := numbers(base)
+	have, ok := numbers(tag(version))
 	there, ok2 := numbers(n.Version)
 	if !ok || !ok2 {
 		return false
@@ -61,6 +59,19 @@ func (n Notice) NewerThan(version string) bool {
 		}
 	}
 	return false
+}
+
+// IsVersion says whether the version of a program is one that can be compared.
+func IsVersion(version string) bool {
+	_, ok := numbers(tag(version))
+	return ok
+}
+
+// tag is that of a version, as in 1.2.3 of v1.2.3-4-gabcdef0 or 1.2.3+4.gabcdef0.
+func tag(version string) string {
+	base, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), "+")
+	base, _, _ = strings.Cut(base, "-")
+	return base
 }
 
 // numbers reads a version of three numbers.

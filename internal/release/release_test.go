@@ -141,9 +141,10 @@ func TestNotice(t *testing.T) {
 		t.Errorf("old: %v", err)
 	}
 	for _, bad := range []string{
-		"", "{}", `{"version":"1.2","notes":"https://example.org","expires":"2027-01-01T00:00:00Z"}`,
-		`{"version":"1.2.3","notes":"http://example.org","expires":"2027-01-01T00:00:00Z"}`,
-		`{"version":"1.2.3","notes":"file:///etc/passwd","expires":"2027-01-01T00:00:00Z"}`,
+		"", "{}", `{"version":"1.2","date":"2026-11-20T00:00:00Z","notes":"https://example.org","expires":"2027-01-01T00:00:00Z"}`,
+		`{"version":"1.2.3","date":"2026-11-20T00:00:00Z","notes":"http://example.org","expires":"2027-01-01T00:00:00Z"}`,
+		`{"version":"1.2.3","date":"2026-11-20T00:00:00Z","notes":"file:///etc/passwd","expires":"2027-01-01T00:00:00Z"}`,
+		`{"version":"1.2.3","notes":"https://example.org","expires":"2027-01-01T00:00:00Z"}`,
 	} {
 		if _, err := ReadNotice(public(), []byte(bad), ed25519.Sign(testKey, []byte(bad)), now); !errors.Is(err, ErrNotice) {
 			t.Errorf("%s: %v", bad, err)

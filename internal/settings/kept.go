@@ -22,6 +22,7 @@ const (
 	KindWindow   pairing.Kind = "window"   // size of the window
 	KindUndo     pairing.Kind = "undo"     // of a change of a browser's settings
 	KindLog      pairing.Kind = "log"      // for support
+	KindUpdate   pairing.Kind = "update"   // notice of a newer version
 )
 
 // Kept lists everything that the programs have stored for this user.
@@ -31,7 +32,7 @@ func Kept(h *cie.Holder) ([]pairing.Kept, error) {
 	if h.Pairings != nil {
 		all, err = h.Pairings.Kept()
 	}
-	for kind, path := range map[pairing.Kind]string{KindSettings: Path(), KindWindow: windowFile()} {
+	for kind, path := range map[pairing.Kind]string{KindSettings: Path(), KindWindow: windowFile(), KindUpdate: UpdateFile()} {
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 			all = append(all, pairing.Kept{Kind: kind, Path: path, Size: info.Size()})
 		}
@@ -71,6 +72,16 @@ func LogFolder() string {
 	return folder
 }
 
+// UpdateFile is where the notice of a newer version is remembered, "" where the user
+// has no home.
+func UpdateFile() string {
+	folder, err := home.Updates()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(folder, "notice.json")
+}
+
 // logFiles are the logs, also those before.
 func logFiles() []string {
 	if LogFolder() == "" {
@@ -87,7 +98,10 @@ func Forget(h *cie.Holder) error {
 	if h.Pairings != nil {
 		errs = append(errs, h.Pairings.Forget())
 	}
-	for _, path := range append(undoFiles(), logFiles()...) {
+	for _, path := range append(append(undoFiles(), logFiles()...), UpdateFile()) {
+		if path == "" {
+			continue
+		}
 		errs = append(errs, absent(os.Remove(path)))
 		_ = os.Remove(filepath.Dir(path)) // the last one takes its folder with it
 	}

@@ -68,6 +68,7 @@ func TestSaveEverySetting(t *testing.T) {
 	s.Module.Slots, s.Module.Idle.Duration = 4, time.Hour
 	s.Window.Theme, s.Window.TextSize, s.Window.Tray = "contrast", 150, false
 	s.Log.Level, s.Proxy.Mode, s.Proxy.URL, s.Language = "debug", "manual", "http://proxy:3128", "sl"
+	s.Update.Notice = true
 	defaults := leaves(Default())
 	for i, l := range leaves(s) {
 		if l == defaults[i] {

@@ -45,6 +45,9 @@ type Settings struct {
 		Mode string `toml:"mode"` // one of ProxyModes
 		URL  string `toml:"url"`  // of a manual one: http, https or socks5, without a password
 	} `toml:"proxy"`
+	Update struct {
+		Notice bool `toml:"notice"` // the window asks for newer versions, once a day
+	} `toml:"update"`
 	Language string `toml:"language"` // "": by locale
 }
 

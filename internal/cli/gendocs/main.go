@@ -53,7 +53,7 @@ will do. What a person confirms by typing a word, a script says with ` + "`--acc
 | 11 | refused by a rule that protects the holder: last try, weak new PIN, unknown issuer |
 | 12 | not genuine |
 | 13 | not paired: all 8 digits are needed |
-| 14 | files of a release, or the installed programs, are not as the project signed them |
+| 14 | files of a release, the installed programs, or the notice of a newer version are not as the project signed them |
 
 ## JSON
 
@@ -85,6 +85,7 @@ With ` + "`--json`" + ` every answer is one object.
 | ` + "`version`" + ` | of the program |
 | ` + "`packages`" + ` | installed, as they were signed: ` + "`name`, `version`, `format` (`deb`, `rpm`, `arch`, `tar`, `msi`), `files` (how many)" + ` (` + "`version --verify`" + `) |
 | ` + "`files`" + ` | as they were signed (` + "`version --verify FILE`" + `) |
+| ` + "`newest`" + ` | ` + "`version`, `date`, `notes` (address), `expires`, `newer` (than this program)" + ` (` + "`update`" + `) |
 
 ## Commands
 
