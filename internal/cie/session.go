@@ -273,6 +273,17 @@ func (s *session) authenticateNew() error {
 	return genuine(s.card.Authenticate(s.h.random(), s.params))
 }
 
+// reopen begins again with the card that has just proved its key, which has to
+// prove it again.
+func (s *session) reopen() error {
+	card, err := applet.Open(s.link)
+	if err != nil {
+		return err
+	}
+	s.use(card)
+	return genuine(card.Authenticate(s.h.random(), s.params))
+}
+
 // genuine marks a chip that did not prove its key.
 func genuine(err error) error {
 	if errors.Is(err, applet.ErrDeviceKey) {
@@ -322,8 +333,19 @@ func (s *session) checkSigned() error {
 
 // tries reads the tries left of a code; for the PIN of a paired card, else what
 // was last seen. -1 is unknown.
+//
+// A card that refuses the first question outside secure messaging has ended the
+// channel by it: it is opened again, and such a card is asked no more. One that
+// has told before must tell now.
 func (s *session) tries(code applet.Code) (int, error) {
 	n, from, err := s.card.Tries(code, s.record.TriesFrom)
+	var bare *applet.UnconfirmedError
+	if s.record.TriesFrom == applet.TriesUnread && errors.As(err, &bare) && !linkLost(err) {
+		if err := s.reopen(); err != nil {
+			return 0, err
+		}
+		n, from, err = s.card.Tries(code, applet.TriesNowhere)
+	}
 	if code == applet.CodePIN || from != applet.TriesNowhere {
 		s.record.TriesFrom = from
 	}

@@ -1,0 +1,35 @@
+package cie
+
+import (
+	"testing"
+
+	"github.com/softwarecie/cie/applet/emulator"
+)
+
+// TestU5UnprotectedRefusals: a card that refuses outside secure messaging, and so
+// ends the channel at the question for the tries, is used all the same.
+func TestU5UnprotectedRefusals(t *testing.T) {
+	for _, readable := range []string{"both", "object", "verify", "none"} {
+		t.Run(readable, func(t *testing.T) {
+			t.Parallel()
+			card := newCard(t, emulator.Options{Behaviour: &emulator.Behaviour{PlainErrors: true, Tries: readable}})
+			h := newHolder(t, card)
+			_, err := h.VerifyPIN(ctx, here, digits("12345678"))
+			must(t, err)
+			_, err = h.Pair(ctx, here, digits("12345678"))
+			must(t, err)
+			l, err := h.Login(ctx, here, digits("5678"))
+			must(t, err)
+			checkSignature(t, l, "one")
+			l.Close()
+			if _, err := h.Tries(ctx, here); err != nil {
+				t.Errorf("tries: %v", err)
+			}
+			_, err = h.UnblockPIN(ctx, here, digits("87654321"), digits("13572468"))
+			must(t, err)
+			if n := verifies(card); n != 5 {
+				t.Errorf("%d codes sent, want 5", n)
+			}
+		})
+	}
+}
