@@ -15,7 +15,7 @@ type group struct{ g, p, q []byte }
 
 // parameters gives the card's group, spoilt if a switch says so.
 func (c *Card) parameters() group {
-	gr := group{groupG, groupP, groupQ}
+	gr := groupNamed(c.profile.Behaviour.Group)
 	switch c.profile.Behaviour.WeakGroup {
 	case "p-even":
 		gr.p = bytes.Clone(gr.p)

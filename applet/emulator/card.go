@@ -220,11 +220,12 @@ func (c *Card) makeFiles() map[uint16][]byte {
 	id, b := c.identity, c.profile.Behaviour
 	nis := id.nis
 	padding := make([]byte, b.Padding)
+	gr := groupNamed(b.Group)
 	files := map[uint16][]byte{
 		efNIS: nis, efSerial: []byte(id.person.Document), efCertificate: append(bytes.Clone(id.certificate.Raw), padding...),
 		efDeviceKey: publicKeyFile(id.keys.device), efServicesKey: publicKeyFile(id.keys.services),
 		efDIR: unhex("61 0F 4F 0D A0 00 00 00 30 80 00 00 00 09 81 60 01"), efATR: c.profile.EFATR, efSNICC: id.pan,
-		efDH: der(0x70, bytes.Join([][]byte{der(tagG, groupG), der(tagP, groupP), der(tagQ, groupQ)}, nil)),
+		efDH: der(0x70, bytes.Join([][]byte{der(tagG, gr.g), der(tagP, gr.p), der(tagQ, gr.q)}, nil)),
 	}
 	groups := []dataGroup{
 		{0xA5, files[efServicesKey]},

@@ -267,7 +267,7 @@ func (c *Card) setBehaviour(b Behaviour) {
 // contents are the switches that say what the files hold.
 func (b Behaviour) contents() Behaviour {
 	return Behaviour{
-		ExtraFiles: b.ExtraFiles, Padding: b.Padding, CertificateSize: b.CertificateSize, OtherDeviceKey: b.OtherDeviceKey,
+		Group: b.Group, ExtraFiles: b.ExtraFiles, Padding: b.Padding, CertificateSize: b.CertificateSize, OtherDeviceKey: b.OtherDeviceKey,
 		OldSOD: b.OldSOD, SHA1SOD: b.SHA1SOD, BadDigest: b.BadDigest, BadSignature: b.BadSignature, BadAlgorithm: b.BadAlgorithm,
 		UnknownIssuer: b.UnknownIssuer,
 	}

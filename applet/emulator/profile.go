@@ -37,6 +37,7 @@ type Behaviour struct {
 	RefuseGetDataLe   bool   `json:"refuse-getdata-le"`   // GET DATA with Le: 6700
 	SingleDH          bool   `json:"single-dh"`           // g, p, q together in one GET DATA, too
 	SingleDHOnly      bool   `json:"single-dh-only"`      // and not one by one: 6A88
+	Group             string `json:"dh-group"`            // "2048-224", "3072"; "": 2048 bits, subgroup of 256
 	WeakGroup         string `json:"weak-group"`          // "p-even", "p-small", "p-composite", "g-one", "y-zero", "y-one", "y-last", "y-large", "y-outside"
 	LeadingZero       bool   `json:"leading-zero"`        // public value of the chip begins with a zero byte,
 	ShortValue        bool   `json:"short-public-value"`  // which is left out

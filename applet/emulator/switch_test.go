@@ -205,6 +205,11 @@ func TestSwitches(t *testing.T) {
 		return fmt.Sprint(len(m.g), len(m.p), m.p[len(m.p)-1]&1, new(big.Int).SetBytes(m.p).ProbablyPrime(1))
 	}
 
+	groupUsed := func(m *terminal) string { // as read, and good for a whole device authentication
+		m.open()
+		return fmt.Sprint(len(m.g), len(m.p), len(m.q))
+	}
+
 	for _, tt := range []struct {
 		name    string
 		set     func(b *Behaviour)
@@ -281,6 +286,8 @@ func TestSwitches(t *testing.T) {
 		}, "9000 9000", "6700 9000"},
 		{"single-dh", func(b *Behaviour) { b.SingleDH = true }, groupForms, "9000 6A88", "9000 9000"},
 		{"single-dh-only", func(b *Behaviour) { b.SingleDHOnly = true }, groupForms, "9000 6A88", "6A88 9000"},
+		{"dh-group", func(b *Behaviour) { b.Group = "2048-224" }, groupUsed, "256 256 32", "256 256 28"},
+		{"dh-group", func(b *Behaviour) { b.Group = "3072" }, groupUsed, "256 256 32", "1 384 384"},
 		{"weak-group", func(b *Behaviour) { b.WeakGroup = "p-even" }, gp, "256 256 1 true", "256 256 0 false"},
 		{"weak-group", func(b *Behaviour) { b.WeakGroup = "p-small" }, gp, "256 256 1 true", "1 8 1 true"},
 		{"weak-group", func(b *Behaviour) { b.WeakGroup = "p-composite" }, gp, "256 256 1 true", "256 256 1 false"},

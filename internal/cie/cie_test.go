@@ -275,6 +275,8 @@ var switches = map[string]emulator.Behaviour{
 	"leading-zero":       {LeadingZero: true},
 	"old-sod":            {OldSOD: true},
 	"large-chain-answer": {LargeChainAnswer: true},
+	"dh-group-2048-224":  {Group: "2048-224"},
+	"dh-group-3072":      {Group: "3072"},
 }
 
 func TestStoryOnEachSwitch(t *testing.T) {
@@ -359,6 +361,29 @@ func TestPairedCardMustProveItsKey(t *testing.T) { // F59, F9
 	}
 	if _, err := h.VerifyPIN(ctx, here, digits("12345678")); err != nil {
 		t.Errorf("eight digits for a card that is not paired: %v", err)
+	}
+}
+
+// TestOtherGroupThanThePairedCards: what is remembered of one card does not keep
+// from another, with which keys made of it never fit.
+func TestOtherGroupThanThePairedCards(t *testing.T) {
+	h := newHolder(t, newCard(t, emulator.Options{}))
+	paired, err := h.Pair(ctx, here, digits("12345678"))
+	must(t, err)
+	for _, group := range []string{"2048-224", "3072"} {
+		other := newCard(t, emulator.Options{Seed: "other", Behaviour: &emulator.Behaviour{Group: group}})
+		h.Cards = InSlots(map[string]Software{slot: other})
+		if pan, err := h.VerifyPIN(ctx, here, digits("12345678")); err != nil || pan.String() != other.PAN() {
+			t.Errorf("%s: %v, %v", group, pan, err)
+		}
+		if _, err := h.VerifyPIN(ctx, Target{Reader: slot, PAN: paired.PAN}, digits("12345678")); !errors.Is(err, ErrOtherCard) {
+			t.Errorf("%s, when the paired one is meant: %v", group, err)
+		}
+	}
+	same := newCard(t, emulator.Options{Behaviour: &emulator.Behaviour{Group: "2048-224"}})
+	h.Cards = InSlots(map[string]Software{slot: same})
+	if _, err := h.VerifyPIN(ctx, here, digits("5678")); err != nil {
+		t.Errorf("a paired card whose parameters are not those remembered: %v", err)
 	}
 }
 
