@@ -33,12 +33,11 @@ func (c *Card) sign(key byte, data []byte) ([]byte, error) {
 	if len(data) == 0 || len(data) > MaxSignData {
 		return nil, fmt.Errorf("%d bytes cannot be signed at once", len(data))
 	}
-	if c.private != key {
-		environment := []byte{0x80, 0x01, algorithmSignature, 0x84, 0x01, key}
-		if err := c.run(apdu.Command{INS: insMSE, P1: 0x41, P2: 0xA4, Data: environment}); err != nil {
-			return nil, err
-		}
-		c.private = key
+	// The key is chosen for each signature, as every terminal does: no source says
+	// that a card remembers it.
+	environment := []byte{0x80, 0x01, algorithmSignature, 0x84, 0x01, key}
+	if err := c.run(apdu.Command{INS: insMSE, P1: 0x41, P2: 0xA4, Data: environment}); err != nil {
+		return nil, err
 	}
 	command := apdu.Command{INS: insInternalAuthenticate, Data: data}
 	if c.channel == nil {

@@ -289,7 +289,11 @@ func (c *Card) internalAuthenticate(cmd apdu.Command) reply {
 	if cmd.P1 != 0 || cmd.P2 != 0 {
 		return refuse(0x6A86)
 	}
-	switch c.private {
+	chosen := c.private
+	if c.profile.Behaviour.ForgetKey {
+		c.private = 0
+	}
+	switch chosen {
 	case keyDevice:
 		return c.proveDevice(cmd.Data)
 	case keyHolder:

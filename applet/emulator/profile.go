@@ -72,6 +72,7 @@ type Behaviour struct {
 	WrongCodeEnds  bool   `json:"wrong-code-ends"`   // a wrong code ends the session
 	ChangeNeedsPIN bool   `json:"change-needs-pin"`  // CHANGE needs the PIN verified before: 6982
 	OneSignature   bool   `json:"one-signature"`     // a signature uses the PIN up
+	ForgetKey      bool   `json:"forget-key"`        // and each use of a private key the choice of it
 	SignMax        int    `json:"sign-max"`          // longest input of a signature; 0: 102
 	SignTooLong    string `json:"sign-too-long"`     // status word in hex for a longer one; "": 6A80
 	RandomServices bool   `json:"random-services"`   // key 83 signs a different value each time

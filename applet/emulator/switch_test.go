@@ -403,6 +403,13 @@ func TestSwitches(t *testing.T) {
 		{"change-needs-pin", func(b *Behaviour) { b.ChangeNeedsPIN = true }, afterOpen(func(m *terminal) apdu.SW {
 			return m.status(0x24, 0, 0x81, []byte("1234567811223344"))
 		}), "9000", "6982"},
+		{"forget-key", func(b *Behaviour) { b.ForgetKey = true }, func(m *terminal) string {
+			m.verified()
+			_, first := m.sign(make([]byte, 51))
+			_, second := m.secure(apdu.Command{INS: 0x88, Data: make([]byte, 51)})
+			_, chosen := m.sign(make([]byte, 51))
+			return fmt.Sprint(first, second, chosen)
+		}, "9000 9000 9000", "9000 6985 9000"},
 		{"one-signature", func(b *Behaviour) { b.OneSignature = true }, func(m *terminal) string {
 			m.verified()
 			_, first := m.sign(make([]byte, 51))
