@@ -76,8 +76,36 @@ async function shoot() {
   return canvas.toDataURL("image/png").split(",")[1];
 }
 
+// personal are the person's certificates on tokens, by the names of the modules.
+async function personal() {
+  const modules = await Cc["@mozilla.org/security/pkcs11moduledb;1"].getService(Ci.nsIPKCS11ModuleDB).listModules();
+  const moduleOf = {};
+  for (const m of modules) for (const s of m.slots) moduleOf[s.tokenName] = m.name;
+  return Cc["@mozilla.org/security/x509certdb;1"]
+    .getService(Ci.nsIX509CertDB)
+    .getCerts()
+    .filter(c => c.certType & Ci.nsIX509Cert.USER_CERT)
+    .map(c => ({ name: c.commonName, token: c.tokenName, module: moduleOf[c.tokenName] }));
+}
+
+// signer is the certificate that the button in Thunderbird's settings would offer to
+// sign mail with (4: certUsageEmailSigner of NSS), or the failure that makes it say
+// that there is none.
+function signer() {
+  try {
+    const picker = Cc["@mozilla.org/user_cert_picker;1"].getService(Ci.nsIUserCertPicker);
+    return picker.pickByUsage(null, "", 4, false, true, "", {}).commonName;
+  } catch (e) {
+    return e.name;
+  }
+}
+
+// fetched is the text of a page that is loaded without showing it, as mail and
+// calendars are.
+const fetched = async url => (await Services.wm.getMostRecentWindow(null).fetch(url, { credentials: "include" })).text();
+
 const { GeckoDriver } = ChromeUtils.importESModule("chrome://remote/content/marionette/driver.sys.mjs");
-const ours = { trustCA, addModule, attend, open, give, look, read, shoot };
+const ours = { trustCA, addModule, attend, open, give, look, read, shoot, personal, signer, fetched };
 const { getCommandHandler } = GeckoDriver.prototype;
 GeckoDriver.prototype.getCommandHandler = function (name) {
   const f = name.startsWith("CIE:") && ours[name.slice(4)];

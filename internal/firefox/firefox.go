@@ -32,6 +32,7 @@ type Options struct {
 	Window  bool   // on the display, for a person to look at; else without one
 	Keys    bool   // somebody at the keyboard chooses the certificate and types the PIN
 	Log     string // file for what Firefox writes; "": nowhere
+	Profile string // folder of a person's profile, to be used and left; "": one is made, and removed
 
 	Prepare func(profile string) error // does something with the profile before Firefox starts; nil: nothing
 }
@@ -46,6 +47,7 @@ type Browser struct {
 	ended   chan struct{} // closed when the process has ended,
 	end     error         // as it says
 	profile string
+	made    bool // the profile, by us
 	log     *os.File
 }
 
@@ -94,8 +96,11 @@ func (b *Browser) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if b.profile, err = os.MkdirTemp("", "cie-firefox-"); err != nil {
-		return err
+	if b.profile = o.Profile; b.profile == "" {
+		if b.profile, err = os.MkdirTemp("", "cie-firefox-"); err != nil {
+			return err
+		}
+		b.made = true
 	}
 	choice := "Select Automatically"
 	if o.Keys {
@@ -289,6 +294,32 @@ func (b *Browser) Read(ctx context.Context) (text string, err error) {
 	return text, err
 }
 
+// A Certificate is one of the person's.
+type Certificate struct {
+	Name   string `json:"name"` // common name
+	Token  string `json:"token"`
+	Module string `json:"module"` // that the token is on
+}
+
+// Personal are the certificates that Firefox shows as the person's.
+func (b *Browser) Personal(ctx context.Context) (all []Certificate, err error) {
+	err = b.do(ctx, "personal", &all)
+	return all, err
+}
+
+// Signer is the name of the certificate that Thunderbird would sign mail with, or
+// how it fails where there is none.
+func (b *Browser) Signer(ctx context.Context) (name string, err error) {
+	err = b.do(ctx, "signer", &name)
+	return name, err
+}
+
+// Fetch loads a page without showing it, as Thunderbird loads mail and calendars.
+func (b *Browser) Fetch(ctx context.Context, url string) (text string, err error) {
+	err = b.do(ctx, "fetched", &text, url)
+	return text, err
+}
+
 // Screenshot writes what the page looks like, as PNG.
 func (b *Browser) Screenshot(ctx context.Context, path string) error {
 	var shot string
@@ -343,7 +374,7 @@ func (b *Browser) kill() {
 	if b.log != nil {
 		_ = b.log.Close()
 	}
-	if b.profile != "" {
+	if b.made {
 		_ = os.RemoveAll(b.profile)
 	}
 }
