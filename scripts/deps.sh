@@ -58,6 +58,11 @@ needs_test() {
 	command_of certutil libnss3-tools
 	on_ubuntu || command_of chromium chromium
 	on_ubuntu || command_of firefox-esr firefox-esr
+	on_ubuntu || command_of thunderbird thunderbird
+	command_of soffice libreoffice-writer
+	file_of '/usr/lib/libreoffice/program/libvclplug_gtk3lo.so' libreoffice-gtk3
+	command_of xmlsec1 xmlsec1
+	command_of pdfsig poppler-utils
 	command_of Xvfb xvfb
 	command_of openbox openbox
 	command_of xdotool xdotool

@@ -48,11 +48,11 @@ func recipes(t *testing.T) map[string]string {
 var question = regexp.MustCompile(`(?i)(pin|passphrase|password)[^\n]*: *$`)
 
 // person runs commands at a terminal, and types the last four digits of the PIN
-// where they are asked for.
-func (d *desk) person(commands string) string {
+// where they are asked for. What is done in windows is hands; nil: nothing.
+func (d *desk) person(commands string, hands func()) string {
 	d.t.Helper()
 	file := d.write("recipe.sh", []byte("set -e\n"+commands))
-	ctx, cancel := context.WithTimeout(d.Ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(d.Ctx, 3*time.Minute)
 	defer cancel()
 	terminal := exec.CommandContext(ctx, "script", "-qec", "sh "+file, "/dev/null")
 	terminal.Dir = d.Folder
@@ -61,6 +61,9 @@ func (d *desk) person(commands string) string {
 	screen, err := terminal.StdoutPipe()
 	must(d.t, err)
 	must(d.t, terminal.Start())
+	if hands != nil {
+		hands()
+	}
 	var seen, line strings.Builder
 	for in := bufio.NewReader(screen); ; {
 		c, err := in.ReadByte()
@@ -85,7 +88,8 @@ func (d *desk) person(commands string) string {
 }
 
 func TestRecipes(t *testing.T) {
-	rig.Need(t, "script", "ssh-agent", "git", "curl", "pkcs11-tool", "gnutls-cli", "p11tool", "openvpn", "keytool", "/usr/bin/python3")
+	rig.Need(t, "script", "ssh-agent", "git", "curl", "pkcs11-tool", "gnutls-cli", "p11tool", "openvpn", "keytool", "/usr/bin/python3",
+		"certutil", "rsvg-convert", "pdfsig", "openssl", "soffice", "xmlsec1")
 	if err := exec.Command("/usr/bin/python3", "-c", "import PyKCS11").Run(); err != nil {
 		rig.Missing(t, "python3-pykcs11")
 	}
@@ -96,14 +100,16 @@ func TestRecipes(t *testing.T) {
 	all, s := recipes(t), d.site()
 	u, err := url.Parse(s.Required)
 	must(t, err)
-	machine := fmt.Sprintf("MODULE=%s\nSITE=%s\nHOST=localhost\nPORT=%s\nCA=%s\n", d.module, s.Required, u.Port(), s.CA)
+	machine := fmt.Sprintf("MODULE=%s\nSITE=%s\nHOST=localhost\nPORT=%s\nCA=%s\nPROFILE=%s\n", d.module, s.Required, u.Port(), s.CA, d.profile())
 	run := map[string]bool{}
 	for _, tt := range []struct {
-		names  []string // of recipes, one after the other
-		before string   // commands
-		after  string   // commands
+		names  []string                  // of recipes, one after the other
+		before string                    // commands
+		after  string                    // commands
+		hands  func(*desk, *rig.Display) // what is done in windows
 		wanted []string
-		login  bool // at the site
+		login  bool        // at the site
+		check  func(*desk) // what there is afterwards
 	}{
 		{names: []string{"ssh"}, after: "ssh-agent -k", wanted: []string{"ssh-rsa ", "Card added"}},
 		{
@@ -116,6 +122,14 @@ func TestRecipes(t *testing.T) {
 		{names: []string{"gnutls"}, wanted: []string{d.Card.Holder().TaxCode}, login: true},
 		{names: []string{"java"}, wanted: []string{"PrivateKeyEntry"}},
 		{names: []string{"python"}, wanted: []string{"True"}},
+		{
+			names: []string{"pdfsig"}, wanted: []string{"Signature is Valid.", "Total document signed"}, check: (*desk).signedPDF,
+			before: "echo '<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" height=\"9\"/>' | rsvg-convert -f pdf -o letter.pdf",
+		},
+		{
+			names: []string{"libreoffice"}, hands: signInLibreOffice, check: (*desk).signedODT,
+			before: "echo Dear >letter.txt; soffice --headless --convert-to odt letter.txt; export SAL_USE_VCLPLUGIN=gtk3 LC_ALL=C.UTF-8",
+		},
 	} {
 		for _, n := range tt.names {
 			run[n] = true
@@ -128,7 +142,13 @@ func TestRecipes(t *testing.T) {
 				}
 				commands += "\n" + all[n]
 			}
-			out := d.person(commands + tt.after + "\n")
+			var hands func()
+			if tt.hands != nil {
+				s := rig.StartDisplay(t, "1200x900")
+				t.Setenv("DISPLAY", s.Name)
+				hands = func() { tt.hands(d, s) }
+			}
+			out := d.person(commands+tt.after+"\n", hands)
 			for _, w := range tt.wanted {
 				if !strings.Contains(out, w) {
 					t.Errorf("it does not say %q:\n%s", w, out)
@@ -136,6 +156,9 @@ func TestRecipes(t *testing.T) {
 			}
 			if tt.login {
 				s.sawLogin(d)
+			}
+			if tt.check != nil {
+				tt.check(d)
 			}
 		})
 	}
