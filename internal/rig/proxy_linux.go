@@ -3,6 +3,7 @@ package rig
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -40,12 +41,13 @@ const (
 const (
 	headerSize   = 8
 	maxBody      = 1 << 16
-	maxExtra     = 1 << 17  // APDU or control data
-	readerStates = 16 * 184 // bytes: sixteen readers
-	eventSize    = 8        // time-out and code
-	sendLength   = 3 * 4    // offset in the body of Transmit, of the bytes that follow a request
-	receiveEnd   = 6 * 4    // offset in the body of Transmit, of the bytes that follow an answer
-	controlSend  = 2 * 4    // the same for control
+	maxExtra     = 1 << 17 // APDU or control data
+	readerState  = 184     // bytes
+	readerStates = 16 * readerState
+	eventSize    = 8     // time-out and code
+	sendLength   = 3 * 4 // offset in the body of Transmit, of the bytes that follow a request
+	receiveEnd   = 6 * 4 // offset in the body of Transmit, of the bytes that follow an answer
+	controlSend  = 2 * 4 // the same for control
 	controlEnd   = 4 * 4
 )
 
@@ -57,6 +59,7 @@ type Fault struct {
 	Code  uint32        // the service's answer, 0: its own. The daemon still does what was asked
 	Delay time.Duration // before the answer
 	Drop  bool          // the connection ends instead of an answer
+	Names string        // ReaderStates, WaitForChange: what every reader is called, with a number after it
 	Empty bool          // ReaderStates, WaitForChange: no reader, as after unplugging the last
 }
 
@@ -271,6 +274,9 @@ func carryAnswer(daemon, program net.Conn, a answer) error {
 	if a.fault.Drop {
 		return errors.New("dropped")
 	}
+	if a.fault.Names != "" {
+		rename(body, a.fault.Names)
+	}
 	if a.fault.Empty {
 		clear(body)
 	}
@@ -280,4 +286,17 @@ func carryAnswer(daemon, program net.Conn, a answer) error {
 	}
 	_, err = program.Write(body)
 	return err
+}
+
+// readerName is how many bytes the name of a reader takes at the start of its state.
+const readerName = 128
+
+// rename gives every reader another name.
+func rename(states []byte, to string) {
+	for i := 0; (i+1)*readerState <= len(states); i++ {
+		if name := states[i*readerState:][:readerName]; name[0] != 0 {
+			clear(name)
+			copy(name[:readerName-1], fmt.Sprintf("%s 0%d 00", to, i))
+		}
+	}
 }
