@@ -164,9 +164,126 @@ func TestFindOnLinux(t *testing.T) {
 	if len(shared.Rivals) != 1 || shared.Version != "142.0.1" {
 		t.Errorf("chromium = %+v, want the other module and the version", shared)
 	}
+	for _, p := range found {
+		if strings.Contains(p.File, "tor-browser") {
+			t.Errorf("Tor Browser is not left alone: %+v", p)
+		}
+	}
 	flatpak := found[slices.IndexFunc(found, func(p Place) bool { return p.Packaging == Flatpak })]
 	if len(flatpak.Steps) != 3 || !strings.HasSuffix(flatpak.Steps[1], " org.mozilla.firefox") {
 		t.Errorf("steps = %q", flatpak.Steps)
+	}
+}
+
+// Each product of each packaging, as it lays out a home folder.
+func TestLayouts(t *testing.T) {
+	const ini = "[Profile0]\nName=default\nIsRelative=1\nPath=a.default\n"
+	mozilla := func(root, dir string) map[string]string {
+		return map[string]string{
+			root + "/profiles.ini":                ini,
+			root + "/a.default/compatibility.ini": "[Compatibility]\nLastVersion=145.0_1/1\nLastPlatformDir=" + dir + "\n",
+			"var/lib/dpkg/info/x.list":            "",
+		}
+	}
+	chromium := func(folder string) map[string]string { return map[string]string{folder + "/x": ""} }
+	for _, tt := range []struct {
+		files     map[string]string
+		id        string
+		product   string
+		packaging Packaging
+		state     State
+		file      string
+	}{
+		{mozilla("~/.mozilla/firefox", "/usr/lib/firefox"), "firefox:a.default", "Firefox", Deb, Absent, "~/.mozilla/firefox/a.default/pkcs11.txt"},
+		{mozilla("~/.mozilla/firefox", "/opt/firefox"), "firefox:a.default", "Firefox", Tarball, Absent, "~/.mozilla/firefox/a.default/pkcs11.txt"},
+		{mozilla("~/.mozilla/firefox", "/home/anna/firefox"), "firefox:a.default", "Firefox", Tarball, Absent, "~/.mozilla/firefox/a.default/pkcs11.txt"},
+		{mozilla("~/.mozilla/firefox", "/tmp/.mount_FirefoXYZ/usr/lib/firefox"), "firefox:a.default", "Firefox", AppImage, Absent, "~/.mozilla/firefox/a.default/pkcs11.txt"},
+		{mozilla("~/snap/firefox/common/.mozilla/firefox", "/snap/firefox/5600/usr/lib/firefox"), "firefox:a.default", "Firefox", Snap, Sandboxed, "~/snap/firefox/common/.mozilla/firefox/a.default/pkcs11.txt"},
+		{mozilla("~/.var/app/org.mozilla.firefox/.mozilla/firefox", "/app/lib/firefox"), "firefox:a.default", "Firefox", Flatpak, Sandboxed, "~/.var/app/org.mozilla.firefox/.mozilla/firefox/a.default/pkcs11.txt"},
+		{mozilla("~/.var/app/org.mozilla.firefox/config/mozilla/firefox", "/app/lib/firefox"), "firefox:a.default", "Firefox", Flatpak, Sandboxed, "~/.var/app/org.mozilla.firefox/config/mozilla/firefox/a.default/pkcs11.txt"},
+		{mozilla("~/.librewolf", "/usr/share/librewolf"), "librewolf:a.default", "LibreWolf", Deb, Absent, "~/.librewolf/a.default/pkcs11.txt"},
+		{mozilla("~/.var/app/io.gitlab.librewolf-community/.librewolf", "/app/lib/librewolf"), "librewolf:a.default", "LibreWolf", Flatpak, Sandboxed, "~/.var/app/io.gitlab.librewolf-community/.librewolf/a.default/pkcs11.txt"},
+		{mozilla("~/.waterfox", "/opt/waterfox"), "waterfox:a.default", "Waterfox", Tarball, Absent, "~/.waterfox/a.default/pkcs11.txt"},
+		{mozilla("~/.thunderbird", "/usr/lib/thunderbird"), "thunderbird:a.default", "Thunderbird", Deb, Absent, "~/.thunderbird/a.default/pkcs11.txt"},
+		{mozilla("~/snap/thunderbird/common/.thunderbird", "/snap/thunderbird/1/x"), "thunderbird:a.default", "Thunderbird", Snap, Sandboxed, "~/snap/thunderbird/common/.thunderbird/a.default/pkcs11.txt"},
+		{mozilla("~/.var/app/org.mozilla.thunderbird/.thunderbird", "/app/lib/thunderbird"), "thunderbird:a.default", "Thunderbird", Flatpak, Sandboxed, "~/.var/app/org.mozilla.thunderbird/.thunderbird/a.default/pkcs11.txt"},
+		{chromium("~/.config/chromium"), "chromium", "Chromium", Unknown, Absent, "~/.local/share/pki/nssdb/pkcs11.txt"},
+		{chromium("~/.config/google-chrome"), "chromium", "Chrome", Unknown, Absent, "~/.local/share/pki/nssdb/pkcs11.txt"},
+		{chromium("~/.config/BraveSoftware/Brave-Browser"), "chromium", "Brave", Unknown, Absent, "~/.local/share/pki/nssdb/pkcs11.txt"},
+		{chromium("~/.config/microsoft-edge"), "chromium", "Edge", Unknown, Absent, "~/.local/share/pki/nssdb/pkcs11.txt"},
+		{chromium("~/.config/vivaldi"), "chromium", "Vivaldi", Unknown, Absent, "~/.local/share/pki/nssdb/pkcs11.txt"},
+		{chromium("~/.config/opera"), "chromium", "Opera", Unknown, Absent, "~/.local/share/pki/nssdb/pkcs11.txt"},
+		{chromium("~/snap/chromium/current"), "chromium:snap", "Chromium", Snap, Sandboxed, "~/snap/chromium/current/.pki/nssdb/pkcs11.txt"},
+		{chromium("~/snap/brave/current"), "brave:snap", "Brave", Snap, Sandboxed, "~/snap/brave/current/.pki/nssdb/pkcs11.txt"},
+		{chromium("~/snap/opera/current"), "opera:snap", "Opera", Snap, Sandboxed, "~/snap/opera/current/.pki/nssdb/pkcs11.txt"},
+		{chromium("~/.var/app/org.chromium.Chromium"), "chromium:flatpak", "Chromium", Flatpak, Sandboxed, "~/.var/app/org.chromium.Chromium/.pki/nssdb/pkcs11.txt"},
+		{chromium("~/.var/app/com.google.Chrome"), "chrome:flatpak", "Chrome", Flatpak, Sandboxed, "~/.var/app/com.google.Chrome/.pki/nssdb/pkcs11.txt"},
+		{chromium("~/.var/app/com.brave.Browser"), "brave:flatpak", "Brave", Flatpak, Sandboxed, "~/.var/app/com.brave.Browser/.pki/nssdb/pkcs11.txt"},
+		{chromium("~/.var/app/com.microsoft.Edge"), "edge:flatpak", "Edge", Flatpak, Sandboxed, "~/.var/app/com.microsoft.Edge/.pki/nssdb/pkcs11.txt"},
+		{chromium("~/.var/app/com.vivaldi.Vivaldi"), "vivaldi:flatpak", "Vivaldi", Flatpak, Sandboxed, "~/.var/app/com.vivaldi.Vivaldi/.pki/nssdb/pkcs11.txt"},
+		{chromium("~/.var/app/com.opera.Opera"), "opera:flatpak", "Opera", Flatpak, Sandboxed, "~/.var/app/com.opera.Opera/.pki/nssdb/pkcs11.txt"},
+	} {
+		m, module := fake(t, "linux", tt.files)
+		found := m.Find(module)
+		if len(found) != 1 {
+			t.Errorf("%s: found %+v", tt.file, found)
+			continue
+		}
+		p := found[0]
+		file, _ := filepath.Rel(m.Home, p.File)
+		if got := "~/" + filepath.ToSlash(file); p.ID != tt.id || p.Product != tt.product || p.Packaging != tt.packaging || p.State != tt.state || got != tt.file {
+			t.Errorf("%s: found %+v", tt.file, p)
+		}
+		if changes, err := m.PlanAdd(found, module); err != nil || (len(changes) > 0) != (tt.state == Absent) {
+			t.Errorf("%s: plan %v, %v", tt.file, changes, err)
+		}
+		if (len(p.Steps) > 0) != (tt.packaging == Flatpak) {
+			t.Errorf("%s: steps %q", tt.file, p.Steps)
+		}
+	}
+}
+
+// Where the last of the steps was taken, the card is reached through p11-kit.
+// Removing takes our entry out again.
+func TestFlatpakThroughP11Kit(t *testing.T) {
+	list := "~/.var/app/org.chromium.Chromium/data/pki/nssdb/pkcs11.txt"
+	m, module := fake(t, "linux", map[string]string{list: realList + "library=" + client + "\nname=" + ModuleName + "\n\n"})
+	states := map[string]State{}
+	for _, p := range m.Find(module) {
+		states[p.ID] = p.State
+	}
+	if want := map[string]State{"chromium:flatpak": Sandboxed, "chromium:flatpak-2": Indirect}; !maps.Equal(states, want) {
+		t.Fatalf("states %v, want %v", states, want)
+	}
+	changes, err := m.PlanRemove(m.Find(module), module)
+	must(t, err)
+	if len(changes) != 1 || *changes[0].After != realList {
+		t.Errorf("remove plans %+v", changes)
+	}
+}
+
+// A profile that is made after registering is reported as not connected, and is
+// registered by the next add; Developer Edition's is called so.
+func TestProfileMadeLater(t *testing.T) {
+	m, module := fake(t, "linux", map[string]string{"~/.mozilla/firefox/profiles.ini": profilesINI, "~/.mozilla/firefox/abc.default-esr/x": ""})
+	add := func() {
+		changes, err := m.PlanAdd(m.Find(module), module)
+		must(t, err)
+		_, err = m.Apply(changes)
+		must(t, err)
+	}
+	add()
+	write(t, filepath.Join(m.Home, ".mozilla/firefox/profiles.ini"), profilesINI+"\n[Profile1]\nName=dev-edition-default\nIsRelative=1\nPath=new.dev-edition-default\n")
+	write(t, filepath.Join(m.Home, ".mozilla/firefox/new.dev-edition-default/x"), "")
+	found := m.Find(module)
+	if len(found) != 2 || found[0].State != Registered || found[1].State != Absent || found[1].Product != "Firefox Developer Edition" {
+		t.Errorf("found %+v", found)
+	}
+	add()
+	for _, p := range m.Find(module) {
+		if p.State != Registered {
+			t.Errorf("%s is %s", p.ID, p.State)
+		}
 	}
 }
 

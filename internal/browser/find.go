@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,7 +73,7 @@ func (m Machine) profiles(p mozilla) []Place {
 			if !isFolder(folder) {
 				continue
 			}
-			place := Place{ID: p.id + ":" + filepath.Base(folder), Product: p.product, Profile: profile.name, Kind: NSS, File: filepath.Join(folder, "pkcs11.txt")}
+			place := Place{ID: p.id + ":" + filepath.Base(folder), Product: p.edition(profile.name), Profile: profile.name, Kind: NSS, File: filepath.Join(folder, "pkcs11.txt")}
 			m.version(&place, folder)
 			place.Running = m.locked(filepath.Join(folder, "lock"), ":+") || m.OS == "windows" && isHeld(filepath.Join(folder, "parent.lock"))
 			all = append(all, place)
@@ -151,18 +150,6 @@ func (m Machine) version(p *Place, folder string) {
 	}
 }
 
-// sandboxOf tells a sandbox by where it keeps the user's files.
-func sandboxOf(home, folder string) Packaging {
-	path, _ := filepath.Rel(home, folder)
-	switch path = filepath.ToSlash(path); {
-	case strings.HasPrefix(path, "snap/"):
-		return Snap
-	case strings.HasPrefix(path, ".var/app/"):
-		return Flatpak
-	}
-	return Unknown
-}
-
 // packaging tells how a program was installed, by its folder.
 func (m Machine) packaging(folder string) Packaging {
 	switch {
@@ -210,15 +197,7 @@ func (m Machine) databases() []Place {
 			}
 			shared.Running = shared.Running || m.locked(filepath.Join(folder, "SingletonLock"), "-")
 		}
-		for folder, packaging := range map[string]Packaging{"snap/" + c.snap + "/current": Snap, ".var/app/" + c.flatpak: Flatpak} {
-			if packaging == Snap && c.snap == "" || !isFolder(m.home(folder)) {
-				continue
-			}
-			sandboxes = append(sandboxes, Place{
-				ID: strings.ToLower(c.product) + ":" + string(packaging), Product: c.product, Packaging: packaging, Kind: NSS,
-				File: filepath.Join(m.home(folder), ".pki", "nssdb", "pkcs11.txt"),
-			})
-		}
+		sandboxes = append(sandboxes, m.sandboxed(c)...)
 	}
 	shared.Product = strings.Join(names, ", ")
 	var all []Place
@@ -231,7 +210,6 @@ func (m Machine) databases() []Place {
 			all = append(all, place)
 		}
 	}
-	slices.SortFunc(sandboxes, func(a, b Place) int { return strings.Compare(a.ID, b.ID) })
 	return append(all, sandboxes...)
 }
 
@@ -290,6 +268,9 @@ func (m Machine) judge(p *Place, module string) {
 	var proxy bool
 	p.Module, p.Rivals, proxy = entries(p.Kind, content, module)
 	switch {
+	case p.Packaging == Flatpak && p.Module == client:
+		p.State = Indirect
+		return
 	case p.Packaging == Snap || p.Packaging == Flatpak:
 		p.State, p.Steps = Sandboxed, m.steps(*p, module)
 	case p.Module == "" && proxy:
@@ -305,24 +286,6 @@ func (m Machine) judge(p *Place, module string) {
 		p.State = Broken
 	}
 }
-
-// steps are commands for a sandbox that cannot see the module: the card goes in
-// through a socket of p11-kit. A snap has no such way in.
-func (m Machine) steps(p Place, module string) []string {
-	if p.Packaging != Flatpak {
-		return nil
-	}
-	path, _ := filepath.Rel(m.home(".var/app"), p.File)
-	app, _, _ := strings.Cut(filepath.ToSlash(path), "/")
-	return []string{
-		fmt.Sprintf("p11-kit server --provider %s --name \"$XDG_RUNTIME_DIR/cie-pkcs11\" pkcs11:", shellWord(module)),
-		fmt.Sprintf("flatpak override --user --filesystem=xdg-run/cie-pkcs11 --env=P11_KIT_SERVER_ADDRESS=unix:path=\"$XDG_RUNTIME_DIR/cie-pkcs11\" %s", app),
-		fmt.Sprintf("modutil -dbdir sql:%s -add %s -libfile p11-kit-client.so -force", shellWord(filepath.Dir(p.File)), shellWord(ModuleName)),
-	}
-}
-
-// shellWord quotes an argument for a shell.
-func shellWord(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // read reads a text file that is not too large.
 func read(path string) (string, error) {

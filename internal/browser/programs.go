@@ -1,5 +1,7 @@
 package browser
 
+import "strings"
+
 // A mozilla is a program with profiles. Folders are those with profiles.ini,
 // below the home folder.
 type mozilla struct {
@@ -10,6 +12,15 @@ type mozilla struct {
 	mac         string   // below ~/Library
 	policies    []string // folders of policies.json on Linux
 	programs    []string // folders on Windows (below Program Files) and macOS
+}
+
+// edition names a program by a profile: Firefox Developer Edition keeps its profiles
+// among those of Firefox, under names of its own.
+func (p mozilla) edition(profile string) string {
+	if p.id == "firefox" && strings.HasPrefix(profile, "dev-edition-") {
+		return p.product + " Developer Edition"
+	}
+	return p.product
 }
 
 // mozillas are the Mozilla programs. Tor Browser is left alone on purpose: a card
@@ -28,7 +39,7 @@ func mozillas() []mozilla {
 		},
 		{
 			id: "thunderbird", product: "Thunderbird",
-			linux:   []string{".thunderbird", "snap/thunderbird/common/.thunderbird", ".var/app/org.mozilla.Thunderbird/.thunderbird"},
+			linux:   []string{".thunderbird", "snap/thunderbird/common/.thunderbird", ".var/app/org.mozilla.Thunderbird/.thunderbird", ".var/app/org.mozilla.thunderbird/.thunderbird"},
 			config:  "thunderbird",
 			windows: "Thunderbird", mac: "Thunderbird", policies: []string{"/etc/thunderbird"},
 			programs: []string{"Mozilla Thunderbird", "/Applications/Thunderbird.app/Contents/Resources"},
