@@ -54,6 +54,7 @@ needs_test() {
 	command_of appstreamcli appstream
 	command_of rsvg-convert librsvg2-bin
 	command_of p11-kit p11-kit
+	file_of '/usr/lib/*/pkcs11/p11-kit-client.so' p11-kit-modules
 	command_of p11tool gnutls-bin
 	command_of certutil libnss3-tools
 	on_ubuntu || command_of chromium chromium

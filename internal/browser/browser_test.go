@@ -247,7 +247,7 @@ func TestLayouts(t *testing.T) {
 // Removing takes our entry out again.
 func TestFlatpakThroughP11Kit(t *testing.T) {
 	list := "~/.var/app/org.chromium.Chromium/data/pki/nssdb/pkcs11.txt"
-	m, module := fake(t, "linux", map[string]string{list: realList + "library=" + client + "\nname=" + ModuleName + "\n\n"})
+	m, module := fake(t, "linux", map[string]string{list: realList + "library=" + client() + "\nname=" + ModuleName + "\n\n"})
 	states := map[string]State{}
 	for _, p := range m.Find(module) {
 		states[p.ID] = p.State

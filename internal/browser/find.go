@@ -268,7 +268,7 @@ func (m Machine) judge(p *Place, module string) {
 	var proxy bool
 	p.Module, p.Rivals, proxy = entries(p.Kind, content, module)
 	switch {
-	case p.Packaging == Flatpak && p.Module == client:
+	case p.Packaging == Flatpak && p.Module == client():
 		p.State = Indirect
 		return
 	case p.Packaging == Snap || p.Packaging == Flatpak:

@@ -3,6 +3,7 @@ package browser
 import (
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -48,7 +49,10 @@ func (m Machine) sandboxed(c chromium) (all []Place) {
 
 // client is p11-kit's module that reaches a server through a socket, where the
 // Freedesktop runtime of flatpaks has it. The host need not have it.
-const client = "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so"
+func client() string {
+	triplet := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}[runtime.GOARCH]
+	return "/usr/lib/" + triplet + "/pkcs11/p11-kit-client.so"
+}
 
 // steps are commands for a sandbox that cannot see the module: the card goes in
 // through a socket of p11-kit. A snap has no such way in.
@@ -61,7 +65,7 @@ func (m Machine) steps(p Place, module string) []string {
 	return []string{
 		fmt.Sprintf("p11-kit server --provider %s --name \"$XDG_RUNTIME_DIR/cie-pkcs11\" pkcs11:", shellWord(module)),
 		fmt.Sprintf("flatpak override --user --filesystem=xdg-run/cie-pkcs11 --env=P11_KIT_SERVER_ADDRESS=unix:path=\"$XDG_RUNTIME_DIR/cie-pkcs11\" %s", app),
-		fmt.Sprintf("printf 'library=%s\\nname=%s\\n\\n' >> %s", client, ModuleName, shellWord(p.File)),
+		fmt.Sprintf("printf 'library=%s\\nname=%s\\n\\n' >> %s", client(), ModuleName, shellWord(p.File)),
 	}
 }
 
