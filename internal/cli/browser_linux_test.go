@@ -123,3 +123,43 @@ func TestDoctorCommand(t *testing.T) {
 		t.Errorf("without: %+v", all["card"])
 	}
 }
+
+// Another library for the CIE is left by --fix, and taken out when it is asked for.
+func TestDoctorRemovesOthers(t *testing.T) {
+	p := newPerson(t, emulator.Options{})
+	list := p.withFirefox()
+	const rival = "library=/usr/local/lib/libcie-pkcs11.so\nname=CIE PKI\n\n"
+	if err := os.WriteFile(list, []byte(emptyList+rival), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	has := func(text string) bool {
+		content, err := os.ReadFile(list)
+		return err == nil && strings.Contains(string(content), text)
+	}
+	for _, step := range []struct {
+		args  string
+		rival bool
+	}{
+		{"doctor", true},
+		{"doctor --fix", true},
+		{"doctor --remove-others", false},
+		{"browser undo", true},
+	} {
+		p.run(step.args)
+		if has(rival) != step.rival {
+			content, _ := os.ReadFile(list)
+			t.Errorf("%s: the list is %q", step.args, content)
+		}
+	}
+}
+
+func TestDoctorMeasuresTheContact(t *testing.T) {
+	p := newPerson(t, emulator.Options{})
+	if r := p.run("doctor --link=1ms"); !r.OK || len(r.Findings) != 1 || r.Findings[0].Check != "link" || !strings.HasPrefix(r.Findings[0].About, "1/1 · ") {
+		t.Errorf("with a card: %+v", r)
+	}
+	p.card.Remove()
+	if r := p.run("doctor --link=1ms"); r.Code != "CIE-CRD-01" || r.Findings[0].OK {
+		t.Errorf("without: %+v", r)
+	}
+}

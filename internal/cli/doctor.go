@@ -25,19 +25,21 @@ type findingInfo struct {
 
 // doctorFlags are those of the doctor.
 type doctorFlags struct {
-	fix, others, yes, link bool
-	report                 string // file
+	fix, others, yes bool
+	link             time.Duration // how long; 0: not at all
+	report           string        // file
 }
 
 func (a *App) doctorCommand() *cobra.Command {
 	var f doctorFlags
 	c := a.command("doctor", "cli.doctor", "  cie doctor\n  cie doctor --fix\n  cie doctor --link\n  cie doctor --report cie.zip\n  cie doctor --json", func(ctx context.Context, _ []string) error {
-		if f.link {
-			return a.measure(ctx)
+		if f.link > 0 {
+			return a.measure(ctx, f.link)
 		}
 		return a.doctor(ctx, f)
 	})
-	c.Flags().BoolVar(&f.link, "link", false, a.t("cli.flag.link"))
+	c.Flags().DurationVar(&f.link, "link", 0, a.t("cli.flag.link"))
+	c.Flags().Lookup("link").NoOptDefVal = "20s"
 	c.Flags().BoolVar(&f.fix, "fix", false, a.t("cli.flag.fix"))
 	c.Flags().BoolVar(&f.others, "remove-others", false, a.t("cli.flag.remove-others"))
 	c.MarkFlagsMutuallyExclusive("fix", "remove-others")
@@ -78,19 +80,16 @@ func (a *App) doctor(ctx context.Context, f doctorFlags) error {
 	return errors.Join(a.applyAgreed(r.Machine, changes), first)
 }
 
-// How long and how often the contact with a card is measured while it is moved.
-const (
-	measuring = 20 * time.Second
-	askEvery  = time.Second
-)
+// askEvery is how often the contact with a card is told while it is moved.
+const askEvery = time.Second
 
 // measure tells once a second how the card has answered of late, and in the end how
 // it does now.
-func (a *App) measure(ctx context.Context) error {
+func (a *App) measure(ctx context.Context, howLong time.Duration) error {
 	a.say(a.t("win.link.text"))
 	meter := doctor.Meter{Holder: a.holder}
 	var last doctor.Finding
-	for until := time.Now().Add(measuring); ctx.Err() == nil && time.Now().Before(until); {
+	for until := time.Now().Add(howLong); ctx.Err() == nil && time.Now().Before(until); {
 		contact, err := meter.Ask(ctx)
 		last = doctor.Finding{Check: "link", About: contact.String(), Err: err}
 		switch {

@@ -74,6 +74,10 @@ func TestThroughPCSCD(t *testing.T) {
 		if got := told(t, r, "service"); got != "CIE-SYS-02" {
 			t.Errorf("service: %q", got)
 		}
+		t.Setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
+		if got := told(t, r, "service"); got != "CIE-SYS-11" {
+			t.Errorf("service, over SSH: %q", got)
+		}
 	})
 	t.Run("contacts only", func(t *testing.T) {
 		proxy := rig.StartProxy(t)
@@ -104,6 +108,17 @@ func TestThroughPCSCD(t *testing.T) {
 	r.PCSCD.Stop()
 	if got := told(t, r, "service"); got != "CIE-SYS-10" {
 		t.Errorf("service: %q", got)
+	}
+	const programs = "/usr/sbin" // empty, for this namespace
+	if err := unix.Mount("tmpfs", programs, "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	got := told(t, r, "service")
+	if err := unix.Unmount(programs, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got != "CIE-SYS-07" {
+		t.Errorf("service that is not installed: %q", got)
 	}
 }
 
