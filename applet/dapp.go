@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"math/big"
@@ -172,7 +171,7 @@ func (d device) proveTerminal() (challenge []byte, err error) {
 // proveChip sends a challenge to the chip's key (INTERNAL AUTHENTICATE), checks
 // the answer, and returns the challenge.
 func (d device) proveChip() (challenge []byte, err error) {
-	key, err := devicePublicKey(d.params.DeviceKey)
+	key, err := ParsePublicKey(d.params.DeviceKey)
 	if err != nil {
 		return nil, err
 	}
@@ -220,12 +219,22 @@ func (d device) digest(nonce, own, serial, challenge, other []byte) []byte {
 	return h.Sum(nil)
 }
 
-// devicePublicKey reads the content of EF 1004 and refuses a key too weak to
-// prove anything.
-func devicePublicKey(content []byte) (*rsa.PublicKey, error) {
-	key, err := x509.ParsePKCS1PublicKey(content)
-	if err != nil || key.N.BitLen() < 2048 || key.N.BitLen() > 4096 || key.E < 3 || key.E&1 == 0 {
-		return nil, fmt.Errorf("%w: public key of the chip", ErrData)
+// ParsePublicKey reads the content of FileDeviceKey or FileServicesKey, a SEQUENCE
+// of modulus and exponent, and refuses a key too weak to prove anything. Both
+// numbers are unsigned, with zero bytes before them or without: official terminals
+// take them so, and no source says that every card writes DER.
+func ParsePublicKey(content []byte) (*rsa.PublicKey, error) {
+	whole, err := tlv.Parse(content)
+	if err != nil || len(whole) != 1 || whole[0].Tag != 0x30 {
+		return nil, fmt.Errorf("%w: public key", ErrData)
 	}
-	return key, nil
+	numbers, err := tlv.Parse(whole[0].Value)
+	if err != nil || len(numbers) != 2 || numbers[0].Tag != 0x02 || numbers[1].Tag != 0x02 {
+		return nil, fmt.Errorf("%w: public key", ErrData)
+	}
+	n, e := new(big.Int).SetBytes(numbers[0].Value), new(big.Int).SetBytes(numbers[1].Value)
+	if n.BitLen() < 2048 || n.BitLen() > 4096 || n.Bit(0) == 0 || e.BitLen() < 2 || e.BitLen() > 31 || e.Bit(0) == 0 {
+		return nil, fmt.Errorf("%w: public key", ErrData)
+	}
+	return &rsa.PublicKey{N: n, E: int(e.Int64())}, nil
 }

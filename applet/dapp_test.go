@@ -19,7 +19,7 @@ import (
 func (v vectors) chipProof(t testing.TB) (d device, key *rsa.PublicKey, answer, challenge []byte) {
 	t.Helper()
 	d = device{params: v.parameters(t), values: agreement{v.get(t, "2", "PuK.IFD.DH"), v.get(t, "2", "PuK.ICC.DH")}}
-	key, err := devicePublicKey(d.params.DeviceKey)
+	key, err := ParsePublicKey(d.params.DeviceKey)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ const (
 	FileNIS         File = 0x1001 // identifier for services, 12 ASCII digits
 	FileSerial      File = 0x1002 // document number, 9 ASCII characters
 	FileCertificate File = 0x1003 // the holder's X.509 certificate
-	FileDeviceKey   File = 0x1004 // public key of the chip, RSAPublicKey of RFC 8017 §A.1.1
+	FileDeviceKey   File = 0x1004 // public key of the chip, see ParsePublicKey
 	FileServicesKey File = 0x1005 // public key of the services key, same form
 	FileSOD         File = 0x1006 // security object: digests of the others, signed by the state
 	FileATR         File = 0x2F01 // capabilities of the chip

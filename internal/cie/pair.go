@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"crypto/subtle"
 	"crypto/x509"
-	"errors"
 	"fmt"
 
 	"github.com/softwarecie/cie/applet"
@@ -165,9 +164,9 @@ func (s *session) unkept(err error) error {
 // provesServicesKey checks that a signature is 00 01 FF…FF 00 ‖ data under the
 // key of EF 1005: PKCS #1 v1.5 without the name of a hash function.
 func provesServicesKey(file, data, signature []byte) error {
-	key, err := x509.ParsePKCS1PublicKey(file)
-	if err != nil || key.N.BitLen() < 2048 || key.N.BitLen() > 4096 {
-		return errors.New("services key malformed")
+	key, err := applet.ParsePublicKey(file)
+	if err != nil {
+		return err
 	}
 	secret.Do(func() { err = rsa.VerifyPKCS1v15(key, 0, data, signature) })
 	return err
