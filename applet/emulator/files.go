@@ -275,7 +275,7 @@ func (c *Card) getData(cmd apdu.Command) reply {
 	case is("4D08 7006 BFA10102 A380") && (b.SingleDH || b.SingleDHOnly):
 		gr := c.parameters()
 		return answer(dhObject(bytes.Join([][]byte{der(tagG, gr.g), der(tagP, gr.p), der(tagQ, gr.q)}, nil)))
-	case is("4D09 7007 BFA00403 7F4980"):
+	case is("4D09 7007 BFA00403 7F4980"), is("4D0C 700A BFA00406 7F4903 5F2080"): // the second is that of older terminals
 		return answer(authorityObject())
 	case is("4D08 7006 BF810102 A080"):
 		return c.codeObject(pinReference)

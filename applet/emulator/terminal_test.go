@@ -399,3 +399,14 @@ func verifyCommand(pin string) apdu.Command {
 func commandOf(in []byte) apdu.Command {
 	return apdu.Command{CLA: in[0] & 0x10, INS: in[1], P1: in[2], P2: in[3], Ne: int(in[4]), Data: in[5:min(len(in), 5+200)]}
 }
+
+// TestAuthorityKeyForOlderTerminals: the first official programs asked for the
+// authority's key by other words than those of today.
+func TestAuthorityKeyForOlderTerminals(t *testing.T) {
+	m := newTerminal(t, Options{})
+	m.selectCIE()
+	want := m.getData("4D097007BFA004037F4980")
+	if got := m.getData("4D0C700ABFA004067F49035F2080"); !bytes.Equal(got, want) {
+		t.Errorf("%X, want %X", got, want)
+	}
+}
