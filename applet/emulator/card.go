@@ -235,6 +235,9 @@ func (c *Card) makeFiles() map[uint16][]byte {
 		{0xA2, files[efSerial]},
 		{0xA1, nis},
 	}
+	if b.NoDHDigest {
+		groups = slices.Delete(groups, 1, 2)
+	}
 	files[efSOD] = append(makeSOD(groups, b), padding...)
 	if b.CertificateSize != 0 { // a DER certificate of more than 255 bytes: 30 82 hh ll
 		files[efCertificate][3] += byte(b.CertificateSize)

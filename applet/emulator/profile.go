@@ -82,6 +82,7 @@ type Behaviour struct {
 	// The security object (SOD).
 	OldSOD        bool   `json:"old-sod"`        // SHA-256 and PKCS #1 v1.5; else SHA-512 and PSS
 	SHA1SOD       bool   `json:"sha1-sod"`       // the old one, its signature over SHA-1
+	NoDHDigest    bool   `json:"no-dh-digest"`   // it says nothing of EF D004
 	BadDigest     string `json:"bad-digest"`     // data group whose digest is wrong: "a1" … "1b"
 	BadSignature  bool   `json:"bad-signature"`  // the signature is wrong
 	BadAlgorithm  bool   `json:"bad-algorithm"`  // the signature is said to be MD5 with RSA

@@ -428,6 +428,9 @@ func TestSwitches(t *testing.T) {
 
 		{"old-sod", func(b *Behaviour) { b.OldSOD = true }, sod, "good 1 1.2.840.113549.1.1.10", "good 0 1.2.840.113549.1.1.11"},
 		{"sha1-sod", func(b *Behaviour) { b.SHA1SOD = true }, sod, "good 1 1.2.840.113549.1.1.10", "good 0 1.2.840.113549.1.1.5"},
+		{"no-dh-digest", func(b *Behaviour) { b.NoDHDigest = true }, func(m *terminal) string {
+			return fmt.Sprintf("%X", m.sod().ids)
+		}, "A51BA4A3A2A1", "A5A4A3A2A1"},
 		{"bad-digest", func(b *Behaviour) { b.BadDigest = "a1" }, sod, "good 1 1.2.840.113549.1.1.10", "digest"},
 		{"bad-signature", func(b *Behaviour) { b.BadSignature = true }, sod, "good 1 1.2.840.113549.1.1.10", "signature"},
 		{"bad-algorithm", func(b *Behaviour) { b.BadAlgorithm = true }, sod, "good 1 1.2.840.113549.1.1.10", "signature"},
