@@ -119,7 +119,9 @@ func (l *Login) start(ctx context.Context, code *secret.Buffer, jobs ...job) err
 					return nil
 				}
 			}
-			v.linger(open, l.h.Linger, s)
+			if s.card.Authenticated() { // else pairing has cost the channel: the next signature makes another
+				v.linger(open, l.h.Linger, s)
+			}
 			return nil
 		})
 		if err != nil {

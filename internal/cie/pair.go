@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/subtle"
 	"crypto/x509"
+	"errors"
 	"fmt"
 
 	"github.com/softwarecie/cie/applet"
@@ -152,9 +153,12 @@ func (s *session) keep(pin applet.PIN) error {
 	return nil
 }
 
-// unkept goes on without a stored half when the card refuses to make the key.
+// unkept goes on without a stored half when the card refuses to make the key. A
+// refusal that is not protected is as good here: nothing is believed but that no
+// key came. It ends the channel.
 func (s *session) unkept(err error) error {
-	if linkLost(err) || unprotected(err) {
+	var broken *applet.ChannelError
+	if linkLost(err) || errors.As(err, &broken) {
 		return err
 	}
 	s.record.Half = nil

@@ -33,3 +33,24 @@ func TestU5UnprotectedRefusals(t *testing.T) {
 		})
 	}
 }
+
+// TestU3U5ServicesKeyRefused: a card that will not make the key for what is kept, and
+// says so unprotected, is paired without.
+func TestU3U5ServicesKeyRefused(t *testing.T) {
+	card := newCard(t, emulator.Options{Behaviour: &emulator.Behaviour{PlainErrors: true, ShortServices: true}})
+	h := newHolder(t, card)
+	r, err := h.Pair(ctx, here, digits("12345678"))
+	must(t, err)
+	if r.HasHalf() {
+		t.Error("a half is kept")
+	}
+	must(t, h.Unpair(r.PAN))
+	meant := Target{Reader: slot, PAN: r.PAN, Pair: true}
+	l, err := h.Login(ctx, meant, digits("12345678"))
+	must(t, err)
+	defer l.Close()
+	checkSignature(t, l, "one")
+	if r, err = h.Pairings.Get(r.PAN); err != nil || r.HasHalf() {
+		t.Errorf("paired at login: %v, a half: %v", err, r.HasHalf())
+	}
+}
