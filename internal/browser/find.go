@@ -96,6 +96,7 @@ func isHeld(path string) bool {
 type profile struct {
 	name, path string
 	relative   bool
+	preferred  bool // Default=1: some programs take it
 }
 
 // readProfiles reads the profiles of a profiles.ini.
@@ -122,6 +123,8 @@ func readProfiles(file string) []profile {
 			last.path = value
 		case "IsRelative":
 			last.relative = value == "1"
+		case "Default":
+			last.preferred = value == "1"
 		}
 	}
 	return slices.DeleteFunc(all, func(p profile) bool { return p.path == "" })

@@ -36,6 +36,9 @@ func Installed(module string) (r Registrar, err error) {
 // Places are all there are, with the state of the module in them.
 func (r Registrar) Places() []Place { return r.Machine.Find(r.Module) }
 
+// Programs are those that are not changed by us.
+func (r Registrar) Programs() []Program { return r.Machine.Programs(r.Module) }
+
 // Own are the places of the user, which need no administrator.
 func (r Registrar) Own() []Place {
 	return slices.DeleteFunc(r.Places(), func(p Place) bool { return p.System })

@@ -26,6 +26,7 @@ func (a *App) browserCommand() *cobra.Command {
 			return err
 		}
 		a.listPlaces(r.Places())
+		a.listPrograms(r.Programs())
 		return nil
 	})
 	add := a.command("add [NAME]...", "cli.browser.add", "  cie browser add --all\n  cie browser add chromium\n  sudo cie browser add --system",
@@ -78,6 +79,25 @@ func (a *App) listPlaces(places []browser.Place) {
 	}
 	if len(places) == 0 {
 		a.print("%s", a.t("browser.none"))
+	}
+}
+
+// listPrograms prints the programs that are set up by hand.
+func (a *App) listPrograms(programs []browser.Program) {
+	a.result.Programs = programs
+	if len(programs) > 0 {
+		a.print("\n%s", a.t("browser.by-hand"))
+	}
+	for _, p := range programs {
+		a.print("%s: %s", p.ID, a.t("browser.state."+string(p.State)))
+		words := []string{p.Product}
+		if p.File != "" {
+			words = append(words, p.File)
+		}
+		a.print("  %s", strings.Join(words, " · "))
+		if p.State != browser.Registered {
+			a.print("    %s", p.Way)
+		}
 	}
 }
 

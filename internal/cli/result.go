@@ -143,9 +143,10 @@ type result struct {
 	Files     []string           `json:"files,omitempty"`    // verified
 	Newest    *newestInfo        `json:"newest,omitempty"`
 
-	Findings []findingInfo    `json:"findings,omitempty"` // of the doctor
-	Browsers []browser.Place  `json:"browsers,omitempty"`
-	Changes  []browser.Change `json:"changes,omitempty"` // made, or with --dry-run that would be
+	Findings []findingInfo     `json:"findings,omitempty"` // of the doctor
+	Browsers []browser.Place   `json:"browsers,omitempty"`
+	Programs []browser.Program `json:"programs,omitempty"`
+	Changes  []browser.Change  `json:"changes,omitempty"` // made, or with --dry-run that would be
 }
 
 // A CardInfo is one card in an answer.
