@@ -237,6 +237,10 @@ func (d *desk) tour() {
 	d.sees("", "win.doctor")
 	time.Sleep(6 * time.Second) // it looks at everything
 	d.shoot("22-doctor")
+	d.press("win.link", "win.look-again", "win.browsers.undo")
+	d.sees("", "win.link")
+	time.Sleep(4 * time.Second) // ten looks at the card
+	d.shoot("22-link")
 	d.Keys("ctrl+5")
 	d.sees("23-guides", "win.guides")
 	first := guide.Load(d.language, guide.Names()[0]).Title

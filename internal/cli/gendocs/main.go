@@ -133,7 +133,8 @@ line; ` + "`cie browser undo`" + ` takes them back. ` + "`--report FILE.zip`" + 
 versions and names of products, nothing of a person, a card or a path. The exit status is that of the first finding.
 
 What a check does not need, it leaves alone: without a service there are no readers to look at. "contact with the card"
-has the card answer ten times three harmless commands, and tells how often it did and how fast. The library is loaded by
+has the card answer ten times three harmless commands, and tells how often it did and how fast; ` + "`--link`" + `, and "Find the
+right place" in the window, go on with that while the card is moved. The library is loaded by
 another process. What is marked "hint" is worth knowing and no fault: it does not change the exit status. Whether a whole
 login works is tried by ` + "`cie login-test`" + `; the doctor sees the settings by which a program excludes TLS 1.2. Other
 libraries for the CIE are taken out by ` + "`--remove-others`" + ` only.
