@@ -99,6 +99,11 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 			c.Holder.Cards = cards{readers: []pcsc.Reader{{Name: "ACS ACR122U PICC Interface 00 00"}}}
 		}, ErrModel},
 		{"other-software", func(c *Computer) { write(t, filepath.Join(c.Machine.Home, ".CIEPKI", "600001.cache"), "") }, ErrOtherPairing},
+		{"other-software", func(c *Computer) {
+			c.Machine.OS = "windows"
+			c.Machine.Getenv = func(string) string { return c.Machine.Home }
+			write(t, filepath.Join(c.Machine.Home, "CIEPKI", "600001.cache"), "")
+		}, ErrOtherPairing},
 		{"browser", func(c *Computer) {
 			write(t, filepath.Join(c.Machine.Home, "snap/firefox/common/.mozilla/firefox/profiles.ini"), "[Profile0]\nIsRelative=1\nPath=a.default\n")
 			write(t, filepath.Join(c.Machine.Home, "snap/firefox/common/.mozilla/firefox/a.default/prefs.js"), "")

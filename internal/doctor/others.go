@@ -20,10 +20,13 @@ func (c Computer) rivals(p browser.Place) []Finding {
 }
 
 // otherPairings finds pairings of the state's own program, which keeps the first half
-// of the PIN in ~/.CIEPKI/<card number>.cache. After a change of the PIN it sends the
-// old one.
+// of the PIN in ~/.CIEPKI/<card number>.cache, on Windows in %ProgramData%\CIEPKI.
+// After a change of the PIN it sends the old one.
 func (c Computer) otherPairings() []Finding {
 	folder := filepath.Join(c.Machine.Home, ".CIEPKI")
+	if c.Machine.OS == "windows" {
+		folder = filepath.Join(c.Machine.Getenv("ProgramData"), "CIEPKI")
+	}
 	if found, _ := filepath.Glob(filepath.Join(folder, "*.cache")); len(found) == 0 {
 		return nil
 	}
