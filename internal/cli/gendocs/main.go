@@ -77,6 +77,7 @@ With ` + "`--json`" + ` every answer is one object.
 | ` + "`readers`" + ` | ` + "`name`, `state` (`empty`, `cie`, `other`, `silent`, `busy`, `error`), `kind`, `atr`, `pan`, `error`" + ` |
 | ` + "`cards`" + ` | paired cards, each with the names above (` + "`list`" + `) |
 | ` + "`check`" + ` | ` + "`nis`, `signer`, `signed` (data groups), `clone`, `reason`" + ` (` + "`card check`" + `) |
+| ` + "`findings`" + ` | ` + "`check`, `ok`, `hint` (worth knowing, no fault), `about`, `code`, `message`, `effect`, `fix` (changes)" + ` (` + "`doctor`" + `) |
 | ` + "`kept`" + ` | stored files: ` + "`kind`, `path`, `size`, `pan`" + ` (` + "`forget --list`" + `) |
 | ` + "`settings`" + ` | ` + "`name`, `value` (TOML), `origin` (`default`, `user`, `managed`)" + ` (` + "`config show`" + `) |
 | ` + "`output`" + ` | file written, or the content where none was named |
