@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -163,7 +164,7 @@ func (a *App) showChanges(changes []browser.Change) {
 }
 
 // offerBrowsers registers the module after a pairing, if a person agrees.
-func (a *App) offerBrowsers() error {
+func (a *App) offerBrowsers(ctx context.Context) error {
 	r, err := browser.Installed(a.Module)
 	if err != nil || !a.interactive() {
 		return nil // nothing to offer: the pairing stands
@@ -172,15 +173,20 @@ func (a *App) offerBrowsers() error {
 	if err != nil || len(changes) == 0 {
 		return err
 	}
-	return a.applyAgreed(r.Machine, changes)
+	if err := a.applyAgreed(ctx, r.Machine, changes); !errors.Is(err, errCancelled{}) {
+		return err
+	}
+	return nil // no answer is a no
 }
 
 // applyAgreed shows changes and makes them, if a person agrees or there is none to
 // ask.
-func (a *App) applyAgreed(m browser.Machine, changes []browser.Change) error {
+func (a *App) applyAgreed(ctx context.Context, m browser.Machine, changes []browser.Change) error {
 	a.showChanges(changes)
-	if a.interactive() && !a.confirm(a.t("prompt.browsers", "word", a.t("word.yes")), a.t("word.yes")) {
-		return nil
+	if a.interactive() {
+		if agreed, err := a.confirm(ctx, "prompt.browsers", "word.yes"); !agreed {
+			return err
+		}
 	}
 	_, err := m.Apply(changes)
 	return err

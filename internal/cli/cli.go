@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -228,32 +229,62 @@ func (a *App) fullName(ctx context.Context) (string, error) {
 
 // agree runs an operation, and asks a person for the consent it turns out to
 // need. No code has left when it is asked for.
-func (a *App) agree(target cie.Target, operation func(cie.Target) error) error {
+func (a *App) agree(ctx context.Context, target cie.Target, operation func(cie.Target) error) error {
 	for {
 		err := operation(target)
 		var few *cie.FewTriesError
+		var question, word string
+		var consent *bool
 		switch {
-		case errors.Is(err, cie.ErrLastTry) && a.confirm(a.t("prompt.last-try", "word", a.t("word.last")), a.t("word.last")),
-			errors.Is(err, cie.ErrLastPUKTry) && a.confirm(a.t("prompt.last-puk-try", "word", a.t("word.last")), a.t("word.last")):
-			target.LastTry = true
-		case errors.As(err, &few) && a.confirm(a.t("prompt.few-tries", "n", few.Tries, "word", a.t("word.yes")), a.t("word.yes")):
-			target.FewPUKTries = true
-		case errors.Is(err, cie.ErrUnknownIssuer) && a.confirm(a.t("prompt.unknown-issuer", "word", a.t("word.yes")), a.t("word.yes")):
-			target.UnknownIssuer = true
+		case errors.Is(err, cie.ErrLastTry):
+			question, word, consent = "prompt.last-try", "word.last", &target.LastTry
+		case errors.Is(err, cie.ErrLastPUKTry):
+			question, word, consent = "prompt.last-puk-try", "word.last", &target.LastTry
+		case errors.As(err, &few):
+			question, word, consent = "prompt.few-tries", "word.yes", &target.FewPUKTries
+		case errors.Is(err, cie.ErrUnknownIssuer):
+			question, word, consent = "prompt.unknown-issuer", "word.yes", &target.UnknownIssuer
 		default:
 			return err
 		}
+		var n []any
+		if few != nil {
+			n = []any{"n", few.Tries}
+		}
+		agreed, cancelled := a.confirm(ctx, question, word, n...)
+		if !agreed {
+			return cmp.Or(cancelled, err)
+		}
+		*consent = true
 	}
 }
 
-// confirm asks a person to type a word.
-func (a *App) confirm(question, word string) bool {
+// confirm asks a person to type a word. Both are keys of texts; the question has
+// the word as an argument, besides those given.
+func (a *App) confirm(ctx context.Context, question, word string, args ...any) (bool, error) {
 	if !a.interactive() {
-		return false
+		return false, nil
 	}
-	fmt.Fprint(a.Err, question)
-	answer, err := readLine(a.In)
-	return err == nil && strings.EqualFold(strings.TrimSpace(answer), word)
+	word = a.t(word)
+	fmt.Fprint(a.Err, a.t(question, append(args, "word", word)...))
+	answer := make(chan string, 1)
+	go func() { // reading a terminal cannot be interrupted
+		line, _ := readLine(a.In)
+		answer <- line
+	}()
+	select {
+	case line := <-answer:
+		return same(line, word), nil
+	case <-ctx.Done():
+		fmt.Fprintln(a.Err)
+		return false, errCancelled{}
+	}
+}
+
+// same says whether a word was typed, also on a keyboard without an ì.
+func same(typed, word string) bool {
+	plain := strings.NewReplacer("ì", "i", "i\u0300", "i")
+	return plain.Replace(strings.ToLower(strings.TrimSpace(typed))) == plain.Replace(word)
 }
 
 // readLine reads a line that is no secret, a byte at a time so that nothing after

@@ -69,7 +69,7 @@ func (a *App) doctor(ctx context.Context, f doctorFlags) error {
 	}
 	if f.report != "" {
 		readers, _ := a.holder.Cards.Readers(ctx) // why there are none is among the findings
-		return a.report(f, computer.Report(a.Version, readers, found, func(err error) string { return a.messages.Explain(err).Code }))
+		return a.report(ctx, f, computer.Report(a.Version, readers, found, func(err error) string { return a.messages.Explain(err).Code }))
 	}
 	if first == nil {
 		a.say(a.t("cli.doctor.try"))
@@ -77,7 +77,7 @@ func (a *App) doctor(ctx context.Context, f doctorFlags) error {
 	if !f.fix && !f.others || len(changes) == 0 {
 		return first
 	}
-	return errors.Join(a.applyAgreed(r.Machine, changes), first)
+	return errors.Join(a.applyAgreed(ctx, r.Machine, changes), first)
 }
 
 // askEvery is how often the contact with a card is told while it is moved.
@@ -112,12 +112,14 @@ func (a *App) measure(ctx context.Context, howLong time.Duration) error {
 }
 
 // report shows what is in a report, and writes it if a person agrees.
-func (a *App) report(f doctorFlags, r doctor.Report) error {
+func (a *App) report(ctx context.Context, f doctorFlags, r doctor.Report) error {
 	a.print("\n%s", a.t("cli.report.text"))
 	a.print("%s", r.Text())
-	if !f.yes && (!a.interactive() || !a.confirm(a.t("prompt.report", "word", a.t("word.yes"), "file", f.report), a.t("word.yes"))) {
-		a.say(a.t("cli.report.not-written"))
-		return nil
+	if !f.yes {
+		if agreed, err := a.confirm(ctx, "prompt.report", "word.yes", "file", f.report); !agreed {
+			a.say(a.t("cli.report.not-written"))
+			return err
+		}
 	}
 	content, err := r.Zip()
 	if err != nil {

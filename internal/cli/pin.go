@@ -67,7 +67,7 @@ func (a *App) pairCommand() *cobra.Command {
 		}
 		defer pin.Wipe()
 		var record pairing.Record
-		err = a.agree(target, func(t cie.Target) (err error) {
+		err = a.agree(ctx, target, func(t cie.Target) (err error) {
 			record, err = a.holder.Pair(ctx, t, pin)
 			return err
 		})
@@ -77,7 +77,7 @@ func (a *App) pairCommand() *cobra.Command {
 		info := a.recordInfo(record)
 		a.result.CardInfo, a.result.Tries = &info, number(applet.CodePIN.MaxTries())
 		a.printCard(info)
-		return errors.Join(err, a.offerBrowsers())
+		return errors.Join(err, a.offerBrowsers(ctx))
 	})
 	a.consentFlags(c, false)
 	return a.codeFlags(c, "pin")
@@ -181,7 +181,7 @@ func (a *App) withPIN(ctx context.Context, do func(cie.Target, *secret.Buffer) e
 		return err
 	}
 	defer pin.Wipe()
-	if err := a.agree(target, func(t cie.Target) error { return do(t, pin) }); err != nil {
+	if err := a.agree(ctx, target, func(t cie.Target) error { return do(t, pin) }); err != nil {
 		return err
 	}
 	a.result.Tries = number(applet.CodePIN.MaxTries())
@@ -197,7 +197,7 @@ func (a *App) changeCommand() *cobra.Command {
 				return err
 			}
 			defer next.Wipe()
-			return a.agree(t, func(t cie.Target) error {
+			return a.agree(ctx, t, func(t cie.Target) error {
 				pan, err := a.holder.ChangePIN(ctx, t, pin, next)
 				if err == nil {
 					a.done(pan)
@@ -234,7 +234,7 @@ func (a *App) unblockCommand() *cobra.Command {
 			return err
 		}
 		defer next.Wipe()
-		err = a.agree(target, func(t cie.Target) error {
+		err = a.agree(ctx, target, func(t cie.Target) error {
 			pan, err := a.holder.UnblockPIN(ctx, t, puk, next)
 			if err == nil {
 				a.done(pan)

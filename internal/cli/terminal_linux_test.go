@@ -57,8 +57,12 @@ func terminal(t *testing.T) (program, person *os.File) {
 	return slave, master
 }
 
+// pressInterrupt is the reply that interrupts the program.
+const pressInterrupt = "\x03"
+
 // converse runs a command at a terminal and types each reply when its prompt is
-// seen.
+// seen. The terminal is not the one that controls the test, so what it would make of
+// the key for an interrupt is done here, too.
 func (p *person) converse(args string, dialogue ...[2]string) (status int, said string) {
 	p.t.Helper()
 	slave, master := terminal(p.t)
@@ -67,7 +71,9 @@ func (p *person) converse(args string, dialogue ...[2]string) (status int, said 
 	s := &screen{changed: make(chan struct{}, 1), keys: master}
 	a := App{In: slave, Out: s, Err: s, Getenv: func(name string) string { return map[string]string{"CIE_LANG": "en"}[name] }, Cards: cie.InSlots(p.cards), Module: p.module}
 	done := make(chan int, 1)
-	go func() { done <- a.Run(context.Background(), strings.Fields(args)) }()
+	ctx, interrupt := context.WithCancel(context.Background())
+	defer interrupt()
+	go func() { done <- a.Run(ctx, strings.Fields(args)) }()
 	seen := 0
 	for _, line := range dialogue {
 		deadline := time.After(20 * time.Second)
@@ -89,7 +95,9 @@ func (p *person) converse(args string, dialogue ...[2]string) (status int, said 
 			}
 		}
 		time.Sleep(20 * time.Millisecond) // the prompt is written before the echo is switched off
-		if _, err := master.WriteString(line[1] + "\r"); err != nil {
+		if line[1] == pressInterrupt {
+			interrupt()
+		} else if _, err := master.WriteString(line[1] + "\r"); err != nil {
 			p.t.Fatal(err)
 		}
 	}
@@ -98,6 +106,7 @@ func (p *person) converse(args string, dialogue ...[2]string) (status int, said 
 	case <-time.After(20 * time.Second):
 		p.t.Fatalf("%s: does not end", args)
 	}
+	_, _ = master.WriteString("\r") // whoever still reads may end
 	_ = slave.Close()
 	_ = master.Close()
 	if shown := <-echoed; strings.ContainsAny(shown, "0123456789") {
@@ -141,6 +150,29 @@ func TestTerminalLastTry(t *testing.T) { // P4: only after a typed word
 	}
 	if status, said := p.converse("pin verify", [2]string{"PIN (8 digits)", "12345678"}, [2]string{"type “last”", "last"}); status != 0 || len(verifiesOf(p)) != 1 {
 		t.Errorf("the word: %d\n%s", status, said)
+	}
+}
+
+// Ctrl-C at a question ends the command at once, without an answer.
+func TestInterruptedQuestion(t *testing.T) {
+	left := 1
+	p := newPerson(t, emulator.Options{Tries: &left})
+	status, said := p.converse("pin verify", [2]string{"PIN (8 digits)", "12345678"}, [2]string{"type “last”", pressInterrupt})
+	if status != 1 || !strings.Contains(said, "CIE-APP-01") || len(verifiesOf(p)) != 0 {
+		t.Errorf("status %d\n%s", status, said)
+	}
+}
+
+func TestSameWord(t *testing.T) {
+	for _, typed := range []string{"sì", " SÌ ", "si", "Si", "si\u0300"} {
+		if !same(typed, "sì") {
+			t.Errorf("%q is not taken for sì", typed)
+		}
+	}
+	for _, typed := range []string{"", "s", "sii", "no"} {
+		if same(typed, "sì") {
+			t.Errorf("%q is taken for sì", typed)
+		}
 	}
 }
 
