@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -19,7 +18,8 @@ type browserFlags struct {
 }
 
 func (a *App) browserCommand() *cobra.Command {
-	group := &cobra.Command{Use: "browser", Short: a.t("cli.browser"), Long: a.t("cli.browser") + "\n\n" + a.t("cli.browser.long")}
+	group := a.group("browser", "cli.browser")
+	group.Long = a.t("cli.browser") + "\n\n" + a.t("cli.browser.long")
 	var f browserFlags
 	list := a.command("list", "cli.browser.list", "  cie browser list --json", func(context.Context, []string) error {
 		r, err := browser.Installed(f.module)
@@ -61,7 +61,7 @@ func (a *App) browserCommand() *cobra.Command {
 
 // listPlaces prints where the module may be registered.
 func (a *App) listPlaces(places []browser.Place) {
-	a.result.Browsers = places
+	a.result.Browsers = append([]browser.Place{}, places...)
 	for _, p := range places {
 		words := []string{p.Product}
 		for _, w := range []string{p.Version, string(p.Packaging), p.Profile} {
@@ -108,7 +108,7 @@ func (a *App) change(f browserFlags, names []string, plan func(browser.Registrar
 	if err != nil {
 		return err
 	}
-	places, err := chosen(r.Places(), f, names)
+	places, err := a.chosen(r.Places(), f, names)
 	if err != nil {
 		return err
 	}
@@ -135,13 +135,13 @@ func (a *App) change(f browserFlags, names []string, plan func(browser.Registrar
 }
 
 // chosen are the places that flags and names mean.
-func chosen(all []browser.Place, f browserFlags, names []string) ([]browser.Place, error) {
+func (a *App) chosen(all []browser.Place, f browserFlags, names []string) ([]browser.Place, error) {
 	if !f.all && !f.system && len(names) == 0 {
-		return nil, usage(fmt.Errorf("--all, --system or a name of \"cie browser list\" is missing"))
+		return nil, a.usage("browser-missing")
 	}
 	for _, n := range names {
 		if !slices.ContainsFunc(all, func(p browser.Place) bool { return p.ID == n }) {
-			return nil, usage(fmt.Errorf("%q is not in \"cie browser list\"", n))
+			return nil, a.usage("browser-unknown", "name", n)
 		}
 	}
 	return slices.DeleteFunc(all, func(p browser.Place) bool {
@@ -151,7 +151,7 @@ func chosen(all []browser.Place, f browserFlags, names []string) ([]browser.Plac
 
 // showChanges prints changes.
 func (a *App) showChanges(changes []browser.Change) {
-	a.result.Changes = changes
+	a.result.Changes = append([]browser.Change{}, changes...)
 	for _, c := range changes {
 		a.print("%s: %s", c.Place, c.File)
 		for _, line := range c.Lines() {

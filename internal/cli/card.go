@@ -128,6 +128,9 @@ func (a *App) printCard(c CardInfo) {
 	if c.Paired {
 		paired = a.t("cli.paired", "digits", c.Digits)
 	}
+	if c.Paired && c.Digits > pairing.HalfLength {
+		paired = a.t("cli.paired-whole")
+	}
 	chip := c.Chip
 	if chip == "" {
 		chip = "?"
@@ -260,7 +263,7 @@ func (a *App) record(ctx context.Context, args []string) (pairing.Record, error)
 		return pairing.Record{}, pairing.ErrNotPaired
 	}
 	if len(args) > 0 {
-		pan, err := parsePAN(args[0])
+		pan, err := a.parsePAN(args[0])
 		if err != nil {
 			return pairing.Record{}, err
 		}
@@ -288,7 +291,7 @@ func (a *App) record(ctx context.Context, args []string) (pairing.Record, error)
 }
 
 func (a *App) cardCommand() *cobra.Command {
-	card := &cobra.Command{Use: "card", Short: a.t("cli.card-group")}
+	card := a.group("card", "cli.card-group")
 	card.AddCommand(a.command("check", "cli.card.check", "  cie card check --json", func(ctx context.Context, _ []string) error {
 		target, err := a.target(ctx)
 		if err != nil {

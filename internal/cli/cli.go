@@ -64,6 +64,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	a.messages = i18n.Load(a.language(""))
 	a.exit = exitOK
 	root := a.Command()
+	a.completionCommand(root)
 	a.json = slices.Contains(args, "--json") // also where the rest of the line cannot be read
 	root.SetArgs(args)
 	root.SetOut(a.Out)
@@ -98,23 +99,25 @@ func (a *App) t(key string, args ...any) string { return a.messages.T(key, args.
 
 // Command is the tree of commands.
 func (a *App) Command() *cobra.Command {
-	root := &cobra.Command{
-		Use: "cie", Short: a.t("cli.cie"), Long: a.t("cli.cie") + "\n\n" + a.t("cli.cie.long"), Version: a.Version,
-		SilenceErrors: true, SilenceUsage: true,
-		Example: "  cie status\n  cie pair\n  cie pin verify\n  cie status --json",
-	}
+	root := a.group("cie", "cli.cie")
+	root.Long, root.Version = a.t("cli.cie")+"\n\n"+a.t("cli.cie.long"), a.Version
+	root.Example = "  cie status\n  cie pair\n  cie pin verify\n  cie status --json"
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetUsageFunc(a.help)
+	root.SetHelpCommand(a.helpCommand())
 	root.SetVersionTemplate("cie {{.Version}}\n")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return a.flagError(err) })
 	flags := root.PersistentFlags()
 	flags.BoolVar(&a.json, "json", false, a.t("cli.flag.json"))
 	flags.StringVar(&a.reader, "reader", "", a.t("cli.flag.reader"))
+	flags.BoolP("help", "h", false, a.t("cli.flag.help"))
+	root.Flags().Bool("version", false, a.t("cli.version"))
 	root.AddCommand(
 		a.statusCommand(), a.readersCommand(), a.listCommand(), a.pairCommand(), a.unpairCommand(), a.forgetCommand(),
 		a.pinCommand(), a.certCommand(), a.infoCommand(), a.cardCommand(), a.signDigestCommand(), a.guideCommand(),
 		a.browserCommand(), a.configCommand(), a.doctorCommand(), a.loadModuleCommand(), a.demoCommand(), a.demoSiteCommand(), a.loginTestCommand(),
 		a.versionCommand(), a.updateCommand(),
 	)
-	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
 }
 
@@ -140,7 +143,7 @@ func (a *App) arguments(use string) cobra.PositionalArgs {
 	most := strings.Count(use, "[ID")
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) > most {
-			return usage(fmt.Errorf("too many arguments: %s", strings.Join(args, " ")))
+			return a.usage("arguments", "text", strings.Join(args[most:], " "))
 		}
 		return nil
 	}
@@ -149,7 +152,7 @@ func (a *App) arguments(use string) cobra.PositionalArgs {
 // prepare reads the settings and makes the Holder.
 func (a *App) prepare() (err error) {
 	if a.settings, err = settings.Here().Load(); err != nil {
-		return usage(err)
+		return err
 	}
 	a.messages = i18n.Load(a.language(a.settings.Language))
 	cards := a.Cards
@@ -216,7 +219,7 @@ func (a *App) fullName(ctx context.Context) (string, error) {
 		}
 		if strings.Contains(strings.ToLower(r.Name), strings.ToLower(a.reader)) {
 			if found != "" {
-				return "", usage(fmt.Errorf("--reader %q fits more than one reader", a.reader))
+				return "", a.usage("reader-several", "name", a.reader)
 			}
 			found = r.Name
 		}
@@ -316,10 +319,10 @@ func (a *App) consentFlags(c *cobra.Command, puk bool) {
 }
 
 // parsePAN reads the identifier of a card as it is listed.
-func parsePAN(s string) (applet.PAN, error) {
+func (a *App) parsePAN(s string) (applet.PAN, error) {
 	pan, err := applet.ParsePAN(s)
 	if err != nil {
-		return pan, usage(err)
+		return pan, a.usage("card-number", "text", s)
 	}
 	return pan, nil
 }

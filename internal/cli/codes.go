@@ -54,10 +54,14 @@ func (a *App) ask(fd int, prompt string) (*secret.Buffer, error) {
 	case fd > 0:
 		file := os.NewFile(uintptr(fd), "code")
 		if file == nil {
-			return nil, usage(fmt.Errorf("descriptor %d is not open", fd))
+			return nil, a.usage("descriptor", "n", fd)
 		}
 		defer file.Close()
-		return readCode(file)
+		code, err := readCode(file)
+		if err != nil {
+			return nil, a.usage("descriptor", "n", fd)
+		}
+		return code, nil
 	case a.In == nil || !term.IsTerminal(int(a.In.Fd())):
 		return nil, errNoInput{}
 	}
@@ -83,7 +87,7 @@ func readCode(in io.Reader) (*secret.Buffer, error) {
 		}
 		if err != nil {
 			code.Wipe()
-			return nil, usage(fmt.Errorf("code: %w", err))
+			return nil, err
 		}
 	}
 	if n > 0 && code.Bytes()[n-1] == '\r' {

@@ -9,7 +9,7 @@ import (
 )
 
 func (a *App) configCommand() *cobra.Command {
-	group := &cobra.Command{Use: "config", Short: a.t("cli.config")}
+	group := a.group("config", "cli.config")
 	origin := false
 	show := a.command("show", "cli.config.show", "  cie config show\n  cie config show --origin\n  cie config show --json", func(context.Context, []string) error {
 		all, err := settings.Here().Show()

@@ -48,9 +48,15 @@ func (a *App) demoSiteCommand() *cobra.Command {
 	return c
 }
 
+// lastPort is the highest for the first page: three more follow.
+const lastPort = 65532
+
 // demoSite serves until it is interrupted, or somebody has logged in once. In JSON
 // there is an object for the site, then one for each attempt.
 func (a *App) demoSite(ctx context.Context, port int, folder, open string, once bool) error {
+	if port < 0 || port > lastPort {
+		return a.usage("port", "n", lastPort)
+	}
 	if folder == "" {
 		made, err := os.MkdirTemp("", "cie-demo-site-")
 		if err != nil {

@@ -21,7 +21,7 @@ func (a *App) guideCommand() *cobra.Command {
 		Use: "guide [NAME]", Short: a.t("cli.guide"), Example: "  cie guide\n  cie guide lost", ValidArgs: guideNames(),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usage(fmt.Errorf("too many arguments: %s", strings.Join(args, " ")))
+				return a.usage("arguments", "text", strings.Join(args[1:], " "))
 			}
 			return nil
 		},
@@ -50,7 +50,7 @@ func (a *App) guide(_ context.Context, args []string) error {
 		}
 	} else {
 		if !slices.Contains(guideNames(), args[0]) {
-			return usage(fmt.Errorf("no guide %.40q; there are %s", args[0], strings.Join(guideNames(), ", ")))
+			return a.usage("guide-unknown", "name", args[0], "names", strings.Join(guideNames(), ", "))
 		}
 		text = guide.Load(a.messages.Language(), guide.Name(args[0])).Plain(guideColumns)
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -51,7 +50,7 @@ func (a *App) program(name string) (logintest.Program, error) {
 	case logintest.Firefox, logintest.Chromium:
 		return p, nil
 	}
-	return "", usage(fmt.Errorf("%q is neither firefox nor chromium", name))
+	return "", a.usage("browser-neither", "name", name)
 }
 
 // openBrowser opens a browser at the first page of the site.

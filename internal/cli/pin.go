@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -86,22 +87,9 @@ func (a *App) pairCommand() *cobra.Command {
 func (a *App) unpairCommand() *cobra.Command {
 	all := false
 	c := a.command("unpair [ID]", "cli.unpair", "  cie unpair\n  cie unpair 123456789012\n  cie unpair --all", func(ctx context.Context, args []string) error {
-		if !all {
-			r, err := a.record(ctx, args)
-			if err != nil && len(args) == 0 {
-				return err
-			}
-			pan := r.PAN
-			if err != nil { // a damaged record is forgotten by its number
-				if pan, err = parsePAN(args[0]); err != nil {
-					return err
-				}
-			}
-			return a.holder.Unpair(pan)
-		}
-		records, err := a.holder.Paired()
-		for _, r := range records {
-			err = errors.Join(err, a.holder.Unpair(r.PAN))
+		pans, err := a.toForget(ctx, all, args)
+		for _, pan := range pans {
+			err = errors.Join(err, a.unpair(ctx, pan))
 		}
 		return err
 	})
@@ -109,24 +97,73 @@ func (a *App) unpairCommand() *cobra.Command {
 	return c
 }
 
+// toForget are the numbers of the cards meant.
+func (a *App) toForget(ctx context.Context, all bool, args []string) (pans []applet.PAN, err error) {
+	if all {
+		records, err := a.holder.Paired()
+		for _, r := range records {
+			pans = append(pans, r.PAN)
+		}
+		return pans, err
+	}
+	r, err := a.record(ctx, args)
+	if err != nil && len(args) > 0 { // a damaged record is forgotten by its number
+		r.PAN, err = a.parsePAN(args[0])
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []applet.PAN{r.PAN}, nil
+}
+
+// unpair forgets a card, if a person agrees or there is none to ask.
+func (a *App) unpair(ctx context.Context, pan applet.PAN) error {
+	if a.interactive() {
+		if agreed, err := a.confirm(ctx, "prompt.unpair", "word.yes", "pan", pan.String()); !agreed {
+			return cmp.Or(err, error(errCancelled{}))
+		}
+	}
+	if err := a.holder.Unpair(pan); err != nil {
+		return err
+	}
+	a.print("%s", a.t("cli.unpaired", "pan", pan.String()))
+	return nil
+}
+
 func (a *App) forgetCommand() *cobra.Command {
 	all, list, set := false, false, false
-	c := a.command("forget", "cli.forget", "  cie forget --list\n  cie forget --all\n  cie forget --all --settings", func(context.Context, []string) error {
+	c := a.command("forget", "cli.forget", "  cie forget --list\n  cie forget --all\n  cie forget --all --settings", func(ctx context.Context, _ []string) error {
 		switch {
 		case list:
 			return a.kept()
 		case !all:
-			return usage(errors.New("say --all: everything is forgotten; or --list"))
+			return a.usage("forget")
 		}
-		if err := settings.Forget(a.holder); err != nil || !set {
-			return err
-		}
-		return settings.ForgetSettings()
+		return a.forget(ctx, set)
 	})
 	c.Flags().BoolVar(&all, "all", false, a.t("cli.flag.all"))
 	c.Flags().BoolVar(&list, "list", false, a.t("cli.flag.list"))
 	c.Flags().BoolVar(&set, "settings", false, a.t("cli.flag.settings"))
 	return c
+}
+
+// forget deletes everything, if a person agrees or there is none to ask.
+func (a *App) forget(ctx context.Context, set bool) error {
+	if a.interactive() {
+		if agreed, err := a.confirm(ctx, "prompt.forget", "word.yes"); !agreed {
+			return cmp.Or(err, error(errCancelled{}))
+		}
+	}
+	if err := settings.Forget(a.holder); err != nil {
+		return err
+	}
+	if set {
+		if err := settings.ForgetSettings(); err != nil {
+			return err
+		}
+	}
+	a.print("%s", a.t("cli.forgotten"))
+	return nil
 }
 
 // kept lists every file that the programs have stored for this user.
@@ -151,7 +188,7 @@ func (a *App) kept() error {
 }
 
 func (a *App) pinCommand() *cobra.Command {
-	pin := &cobra.Command{Use: "pin", Short: a.t("cli.pin-group")}
+	pin := a.group("pin", "cli.pin-group")
 	pin.AddCommand(a.verifyCommand(), a.changeCommand(), a.unblockCommand(), a.triesCommand())
 	return pin
 }

@@ -41,6 +41,7 @@ var statuses = []struct {
 	status int
 }{
 	{errUsage, exitUsage},
+	{settings.ErrSettings, exitUsage},
 	{release.ErrKey, exitUsage},
 	{release.ErrNoList, exitNotSigned},
 	{release.ErrSignature, exitNotSigned},
@@ -109,19 +110,6 @@ func status(err error) int {
 	return exitOther
 }
 
-// errUsage is a mistake on the command line.
-var errUsage = errors.New("usage")
-
-// A usageError says what is wrong with the command line.
-type usageError struct{ err error }
-
-func usage(err error) error { return &usageError{err} }
-
-func (e *usageError) Error() string      { return e.err.Error() }
-func (e *usageError) Unwrap() []error    { return []error{e.err, errUsage} }
-func (e *usageError) MessageKey() string { return "usage" }
-func (e *usageError) MessageArgs() []any { return []any{"detail", e.err.Error()} }
-
 // A result is the answer in JSON. Names and meanings are stable: docs/cli.md.
 type result struct {
 	OK        bool               `json:"ok"`
@@ -130,10 +118,10 @@ type result struct {
 	Tries     *int               `json:"tries"`   // PIN tries left; after a PUK those of the PUK; null unknown
 	PUKTries  *int               `json:"puk_tries,omitempty"`
 	*CardInfo                    // of one card
-	Readers   []readerInfo       `json:"readers,omitempty"`
-	Cards     []CardInfo         `json:"cards,omitempty"`
+	Readers   []readerInfo       `json:"readers,omitzero"`
+	Cards     []CardInfo         `json:"cards,omitzero"`
 	Check     *checkInfo         `json:"check,omitempty"`
-	Kept      []keptInfo         `json:"kept,omitempty"`
+	Kept      []keptInfo         `json:"kept,omitzero"`
 	Settings  []settings.Setting `json:"settings,omitempty"`
 	Output    string             `json:"output,omitempty"` // file written
 	Site      *siteInfo          `json:"site,omitempty"`
@@ -144,9 +132,9 @@ type result struct {
 	Newest    *newestInfo        `json:"newest,omitempty"`
 
 	Findings []findingInfo     `json:"findings,omitempty"` // of the doctor
-	Browsers []browser.Place   `json:"browsers,omitempty"`
+	Browsers []browser.Place   `json:"browsers,omitzero"`
 	Programs []browser.Program `json:"programs,omitempty"`
-	Changes  []browser.Change  `json:"changes,omitempty"` // made, or with --dry-run that would be
+	Changes  []browser.Change  `json:"changes,omitzero"` // made, or with --dry-run that would be
 }
 
 // A CardInfo is one card in an answer.

@@ -6,7 +6,6 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -43,8 +42,8 @@ func (a *App) certCommand() *cobra.Command {
 	c.Flags().BoolVar(&asText, "text", false, a.t("cli.flag.text"))
 	c.Flags().StringVarP(&out, "output", "o", "", a.t("cli.flag.output"))
 	c.Flags().BoolVar(&chain, "chain", false, a.t("cli.flag.chain"))
-	c.MarkFlagsMutuallyExclusive("pem", "der", "text")
-	c.MarkFlagsMutuallyExclusive("chain", "der", "text")
+	a.exclusive(c, "pem", "der", "text")
+	a.exclusive(c, "chain", "der", "text")
 	a.consentFlags(c, false)
 	return a.codeFlags(c, "pin")
 }
@@ -113,7 +112,7 @@ func (a *App) signDigestCommand() *cobra.Command {
 		func(ctx context.Context, _ []string) error {
 			hash, ok := hashes[strings.ToLower(name)]
 			if !ok {
-				return usage(fmt.Errorf("no digest %q", name))
+				return a.usage("digest-unknown", "name", name)
 			}
 			digest, err := a.digest(hash, in, isDigest, isFile)
 			if err != nil {
@@ -140,7 +139,7 @@ func (a *App) signDigestCommand() *cobra.Command {
 	c.Flags().StringVar(&out, "out", "", a.t("cli.flag.output"))
 	c.Flags().BoolVar(&isDigest, "digest", false, a.t("cli.flag.digest"))
 	c.Flags().BoolVar(&isFile, "file", false, a.t("cli.flag.file"))
-	c.MarkFlagsMutuallyExclusive("digest", "file")
+	a.exclusive(c, "digest", "file")
 	a.consentFlags(c, false)
 	return a.codeFlags(c, "pin")
 }
@@ -149,7 +148,7 @@ func (a *App) signDigestCommand() *cobra.Command {
 // has just the length of one.
 func (a *App) digest(hash crypto.Hash, path string, isDigest, isFile bool) ([]byte, error) {
 	if path == "" {
-		return nil, usage(errors.New("--in names the file to sign"))
+		return nil, a.usage("input-missing")
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -163,7 +162,7 @@ func (a *App) digest(hash crypto.Hash, path string, isDigest, isFile bool) ([]by
 	case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, err
 	case isDigest && n != hash.Size():
-		return nil, usage(fmt.Errorf("%s is not a digest of %d bytes", path, hash.Size()))
+		return nil, a.usage("digest-size", "file", path, "n", hash.Size())
 	case n == hash.Size() && !isFile:
 		return start, nil
 	}

@@ -163,6 +163,24 @@ func TestInterruptedQuestion(t *testing.T) {
 	}
 }
 
+// Nothing is forgotten before a person has agreed.
+func TestForgettingAsks(t *testing.T) {
+	p := newPerson(t, emulator.Options{})
+	p.paired()
+	if status, said := p.converse("unpair", [2]string{"type “yes”", "no"}); status != 1 || !p.run("info").OK {
+		t.Errorf("unpair, no: %d\n%s", status, said)
+	}
+	if status, said := p.converse("forget --all", [2]string{"type “yes”", ""}); status != 1 || !p.run("info").OK {
+		t.Errorf("forget, no: %d\n%s", status, said)
+	}
+	if status, said := p.converse("unpair", [2]string{"type “yes”", "yes"}); status != 0 || p.run("info").status != exitNotPaired || !strings.Contains(said, "no longer paired") {
+		t.Errorf("unpair, yes: %d\n%s", status, said)
+	}
+	if status, said := p.converse("forget --all", [2]string{"type “yes”", "yes"}); status != 0 || !strings.Contains(said, "is deleted") {
+		t.Errorf("forget, yes: %d\n%s", status, said)
+	}
+}
+
 func TestSameWord(t *testing.T) {
 	for _, typed := range []string{"sì", " SÌ ", "si", "Si", "si\u0300"} {
 		if !same(typed, "sì") {

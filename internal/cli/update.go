@@ -36,7 +36,7 @@ func (a *App) updateCommand() *cobra.Command {
 // but not an administrator who has switched it off.
 func (a *App) update(ctx context.Context) (err error) {
 	if a.settings, err = settings.Here().Load(); err != nil {
-		return usage(err)
+		return err
 	}
 	a.messages = i18n.Load(a.language(a.settings.Language))
 	if err := forbidden(settings.Here(), "update.notice"); err != nil {
@@ -68,7 +68,7 @@ func (a *App) update(ctx context.Context) (err error) {
 func forbidden(files settings.Files, name string) error {
 	all, err := files.Show()
 	if err != nil {
-		return usage(err)
+		return err
 	}
 	for _, s := range all {
 		if s.Name == name && s.Origin == settings.ByAdmin && s.Value == "false" {

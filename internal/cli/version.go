@@ -2,7 +2,6 @@ package cli
 
 import (
 	"crypto/ed25519"
-	"errors"
 	"os"
 	"path/filepath"
 
@@ -24,7 +23,7 @@ func (a *App) versionCommand() *cobra.Command {
 		Example: "  cie version\n  cie version --verify\n  cie version --verify cie-cli_1.2.3_amd64.deb\n  cie version --verify --key release.pem Downloads",
 		RunE: func(_ *cobra.Command, files []string) error {
 			if !verify && (len(files) > 0 || key != "") {
-				return usage(errors.New("files and --key go with --verify"))
+				return a.usage("verify-only")
 			}
 			a.result.Version = a.Version
 			a.print("cie %s", a.Version)
