@@ -16,10 +16,11 @@ import (
 // A login is a holder who is logged in to a token, in all its sessions.
 type login struct {
 	card *cie.Login // with the kept PIN
-	pin  digest     // of what was typed
+	pin  []digest   // of what was typed, and of the whole
 	life context.Context
 	end  context.CancelCauseFunc
-	used time.Time // by the clock on the wall, which goes on while the computer sleeps
+	used time.Time
+	nap  time.Duration // how long the computer had slept
 }
 
 // A digest tells PINs apart without holding them.
@@ -31,11 +32,11 @@ func randomSalt(salt *secret.Buffer) { _, _ = rand.Read(salt.Bytes()) }
 
 // digest is SHA-256 over salt and PIN, filled up with zeros to whole blocks: of
 // less than a block the hash function would keep a copy on the heap.
-func (m *Module) digest(pin *secret.Buffer) (d digest) {
-	n := saltLength + pin.Len()
+func (m *Module) digest(pin []byte) (d digest) {
+	n := saltLength + len(pin)
 	text := secret.New(n + sha256.BlockSize - n%sha256.BlockSize)
 	defer text.Wipe()
-	secret.Copy(text.Bytes()[secret.Copy(text.Bytes(), m.salt.Bytes()):], pin.Bytes())
+	secret.Copy(text.Bytes()[secret.Copy(text.Bytes(), m.salt.Bytes()):], pin)
 	secret.Do(func() { d = sha256.Sum256(text.Bytes()) })
 	return d
 }
@@ -57,7 +58,7 @@ func (m *Module) Login(h SessionHandle, user UserType, pin *secret.Buffer) error
 	}
 	trim(pin)
 	m.refresh(s.token)
-	d := m.digest(pin)
+	d := m.digest(pin.Bytes())
 	if err := m.judge(s.token, pin, d); err != nil {
 		return err
 	}
@@ -138,13 +139,32 @@ func (m *Module) judge(t *token, pin *secret.Buffer, d digest) error {
 	return nil
 }
 
+// judgeWhole refuses a PIN that the card has refused before, when it was typed in
+// the other of its two forms: the last four digits, or all eight.
+func (m *Module) judgeWhole(t *token, typed, whole digest) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k := m.cards[t.pan]
+	if _, bad := k.bad[whole]; !bad {
+		return nil
+	}
+	k.wrong, k.bad[typed] = true, struct{}{}
+	return CKR_PIN_INCORRECT
+}
+
 // prove has the card judge the PIN, and logs in.
 func (m *Module) prove(ctx context.Context, s *session, pin *secret.Buffer, d digest) error {
 	t := s.token
-	card, err := m.holder.Login(ctx, cie.Target{Reader: t.reader, PAN: t.pan, Pair: true}, pin)
+	digests := []digest{d}
+	whole := func(pin applet.PIN) error {
+		w := m.digest(pin.Digits())
+		digests = append(digests[:1:1], w)
+		return m.judgeWhole(t, d, w)
+	}
+	card, err := m.holder.Login(ctx, cie.Target{Reader: t.reader, PAN: t.pan, Pair: true, Before: whole}, pin)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.cards[t.pan].learn(d, err)
+	m.cards[t.pan].learn(err, digests...)
 	if err != nil {
 		m.log.Warn("login", "error", err)
 		return because(ctx, err)
@@ -156,7 +176,7 @@ func (m *Module) prove(ctx context.Context, s *session, pin *secret.Buffer, d di
 		}
 		return cause
 	}
-	l := &login{card: card, pin: d, used: m.now().Round(0)}
+	l := &login{card: card, pin: digests, used: m.now(), nap: m.asleep()}
 	l.life, l.end = context.WithCancelCause(t.life)
 	t.login = l
 	if t.key == nil {
@@ -172,7 +192,7 @@ func (m *Module) prove(ctx context.Context, s *session, pin *secret.Buffer, d di
 
 // learn keeps what the answer to a PIN says of the tries left: never more than is
 // plausible.
-func (k *memory) learn(d digest, err error) {
+func (k *memory) learn(err error, pin ...digest) {
 	before := k.tries
 	if before < 0 {
 		before = applet.CodePIN.MaxTries()
@@ -187,7 +207,9 @@ func (k *memory) learn(d digest, err error) {
 		if k.told {
 			k.tries = min(wrong.Tries, k.tries)
 		}
-		k.bad[d] = struct{}{}
+		for _, d := range pin {
+			k.bad[d] = struct{}{}
+		}
 	case errors.Is(err, applet.ErrPINBlocked):
 		k.tries, k.told = 0, true
 	case errors.Is(err, cie.ErrLastTry):
@@ -223,10 +245,16 @@ func (m *Module) logout(t *token, cause error) {
 	t.key.handle = 0
 }
 
-// expire ends a login that nobody has used for too long. The private key keeps
-// its handle for the next one: Chromium goes on using it. The tables are locked.
+// tolerance is how much the two clocks of the system may drift apart while it is
+// awake.
+const tolerance = time.Second
+
+// expire ends a login that nobody has used for too long, or that the computer has
+// slept since. The private key keeps its handle for the next one: Chromium goes on
+// using it. The tables are locked.
 func (m *Module) expire(t *token) {
-	if t.login != nil && m.now().Round(0).Sub(t.login.used).Abs() > m.idle {
+	l := t.login
+	if l != nil && (m.now().Sub(l.used).Abs() > m.idle || m.asleep()-l.nap > tolerance) {
 		m.forgetPIN(t, CKR_USER_NOT_LOGGED_IN)
 	}
 }

@@ -37,7 +37,9 @@ type Options struct {
 	Idle        time.Duration // without a signature, after which the PIN is forgotten; 10 min
 	FirstHandle uint64        // the first session and object get it; 1
 	Log         *slog.Logger  // nil: nothing is logged
-	Now         func() time.Time
+
+	Now    func() time.Time     // nil: time since the computer was started, which nobody sets
+	Asleep func() time.Duration // how much of that the computer slept
 }
 
 const (
@@ -56,6 +58,7 @@ const (
 type Module struct {
 	holder *cie.Holder
 	now    func() time.Time
+	asleep func() time.Duration
 	idle   time.Duration
 	log    *slog.Logger
 
@@ -84,13 +87,16 @@ type slot struct {
 // New starts to watch the readers and returns at once. Close ends it.
 func New(h *cie.Holder, w Watcher, o Options) *Module {
 	m := &Module{
-		holder: h, now: o.Now, idle: o.Idle, log: o.Log,
+		holder: h, now: o.Now, asleep: o.Asleep, idle: o.Idle, log: o.Log,
 		looked: make(chan struct{}), news: make(chan struct{}), tooLong: time.After(firstLook),
 		salt:     secret.New(saltLength),
 		sessions: make(map[SessionHandle]*session), cards: make(map[applet.PAN]*memory), next: max(o.FirstHandle, 1),
 	}
 	if m.now == nil {
-		m.now = time.Now
+		m.now = sinceStart
+	}
+	if m.asleep == nil {
+		m.asleep = asleep
 	}
 	if m.idle <= 0 {
 		m.idle = defaultIdle

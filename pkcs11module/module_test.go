@@ -37,6 +37,7 @@ type desk struct {
 	mu      sync.Mutex
 	moves   uint16
 	clock   time.Duration // ahead of the time of day
+	slept   time.Duration
 	changed chan struct{}
 }
 
@@ -127,6 +128,11 @@ func newDesk(t testing.TB, paired bool, o emulator.Options) *desk {
 // start begins a new life of the module.
 func (d *desk) start() {
 	d.options.Now = d.now
+	d.options.Asleep = func() time.Duration {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.slept
+	}
 	d.module = New(d.holder, d, d.options)
 }
 
@@ -380,6 +386,50 @@ func TestWrongPINs(t *testing.T) { // profile 7.2, 7.3
 	must(t, err)
 	login("5678", CKR_OK)()
 	d.want("signed", d.module.SignInit(h, 1, false, d.one(h, CKO_PRIVATE_KEY)), CKR_OK)
+}
+
+// The same wrong PIN is never sent twice, in whatever form it is typed.
+func TestWrongPINInBothForms(t *testing.T) { // profile rule 16
+	d := newDesk(t, true, emulator.Options{})
+	h := d.open(0)
+	login := func(pin string, want ReturnValue) func() {
+		return func() { d.want(pin, d.module.Login(h, CKU_USER, digits(pin)), want) }
+	}
+	d.costs("the last four", 24, 1, login("9999", CKR_PIN_INCORRECT))
+	d.costs("all eight", 24, 0, login("12349999", CKR_PIN_INCORRECT))
+	d.costs("all eight again", 0, 0, login("12349999", CKR_PIN_INCORRECT))
+	d.costs("the right one", 24, 1, login("12345678", CKR_OK))
+	must(t, d.module.Logout(h))
+	d.costs("wrong, all eight", 60, 1, login("12348888", CKR_PIN_INCORRECT))
+	d.costs("wrong, the last four", 24, 0, login("8888", CKR_PIN_INCORRECT))
+	d.costs("wrong, the last four again", 0, 0, login("8888", CKR_PIN_INCORRECT))
+	if d.tries() != 2 {
+		t.Errorf("%d tries left, want 2", d.tries())
+	}
+}
+
+func TestSleepEndsLogin(t *testing.T) { // F29, profile 6.4
+	d := newDesk(t, true, emulator.Options{})
+	h := d.open(0)
+	must(t, d.module.Login(h, CKU_USER, digits("5678")))
+	key := d.one(h, CKO_PRIVATE_KEY)
+	d.mu.Lock()
+	d.slept = time.Minute
+	d.mu.Unlock()
+	d.want("key", d.module.SignInit(h, 1, false, key), CKR_USER_NOT_LOGGED_IN)
+	must(t, d.module.Login(h, CKU_USER, digits("5678")))
+	d.sign(h, key, "after the sleep")
+}
+
+func TestClocks(t *testing.T) { // F30
+	before := sinceStart()
+	time.Sleep(20 * time.Millisecond)
+	if passed := sinceStart().Sub(before); passed < 20*time.Millisecond || passed > time.Minute {
+		t.Errorf("%v passed", passed)
+	}
+	if a := asleep(); a < -tolerance {
+		t.Errorf("asleep for %v", a)
+	}
 }
 
 func TestStaleHalf(t *testing.T) { // F72, P5

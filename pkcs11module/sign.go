@@ -290,7 +290,7 @@ func (m *Module) compute(s *session, data []byte) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err == nil {
-		l.used = m.now().Round(0)
+		l.used = m.now()
 		return signature, nil
 	}
 	m.log.Warn("signature", "error", err)
@@ -308,7 +308,7 @@ func (m *Module) refused(t *token, l *login, err error) bool {
 		return false
 	}
 	if k := m.cards[t.pan]; k != nil {
-		k.learn(l.pin, err)
+		k.learn(err, l.pin...)
 	}
 	if t.login == l {
 		m.forgetPIN(t, CKR_USER_NOT_LOGGED_IN)

@@ -21,6 +21,10 @@ type Target struct {
 	PAN    applet.PAN // the card meant; zero: whichever lies there
 	Pair   bool       // Login pairs a card that is not, if it can be written down
 	Consent
+
+	// Before is asked with the whole PIN before that leaves; an error keeps it back.
+	// Nil allows every PIN.
+	Before func(applet.PIN) error
 }
 
 // A session is one card in one transaction.
@@ -376,6 +380,12 @@ func (s *session) verifyPIN(code *secret.Buffer) (pin applet.PIN, err error) {
 	}
 	if pin, err = s.wholePIN(code); err != nil {
 		return applet.PIN{}, err
+	}
+	if s.target.Before != nil {
+		if err := s.target.Before(pin); err != nil {
+			pin.Wipe()
+			return applet.PIN{}, err
+		}
 	}
 	s.sent = applet.CodePIN
 	err = s.shielded(func() error { return s.card.VerifyPIN(pin) })
