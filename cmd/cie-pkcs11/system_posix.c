@@ -168,6 +168,18 @@ static bool pair(int ends[2])
 #endif
 }
 
+/* aside moves a channel away from the numbers of the standard files: a program
+   that has closed its own would write its messages to the helper. -1 if that
+   cannot be done. */
+static int aside(int channel)
+{
+	if (channel > 2)
+		return channel;
+	int other = fcntl(channel, F_DUPFD_CLOEXEC, 3);
+	close(channel);
+	return other;
+}
+
 bool helper_start(struct helper *h)
 {
 	const char *path = find_helper();
@@ -180,8 +192,11 @@ bool helper_start(struct helper *h)
 		close(ends[0]);
 		return false;
 	}
-	h->channel = ends[0];
-	return true;
+	h->channel = aside(ends[0]);
+	if (h->channel >= 0)
+		return true;
+	helper_reap(h->process, 0);
+	return false;
 }
 
 /* ready waits until a channel can be used. */

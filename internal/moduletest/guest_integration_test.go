@@ -143,7 +143,7 @@ func TestUnderSanitizers(t *testing.T) {
 
 func TestOddPrograms(t *testing.T) { // F45, F48
 	d := newDesk(t, false)
-	for kind, name := range []string{"plain", "ignores signals", "blocks signals", "no standard files", "few files", "small stack", "catches faults"} {
+	for kind, name := range []string{"plain", "ignores signals", "blocks signals", "no standard files", "few files", "small stack", "catches faults", "writes though its output is closed"} {
 		t.Run(name, func(t *testing.T) { d.with(t).inHost("odd", strconv.Itoa(kind)) })
 	}
 	nested := filepath.Join(d.Folder, strings.Repeat("deep/", 20))

@@ -603,11 +603,15 @@ static void in_flight(void)
 
 /* --- odd: a login and a signature in a program that is not like others (F45, F48) --- */
 
-enum odd { PLAIN, IGNORES_SIGNALS, BLOCKS_SIGNALS, NO_STANDARD_FILES, FEW_FILES, SMALL_STACK, CATCHES_FAULTS };
+enum odd { PLAIN, IGNORES_SIGNALS, BLOCKS_SIGNALS, NO_STANDARD_FILES, FEW_FILES, SMALL_STACK, CATCHES_FAULTS, WRITES_BLINDLY };
+
+static bool blind; /* it writes, though its output is closed */
 
 static void *use(void *unused)
 {
 	must("Initialize", p->C_Initialize(NULL));
+	if (blind && (write(1, "a message\n", 10) > 0 || write(2, "a message\n", 10) > 0))
+		failures++; /* into what? */
 	CK_SESSION_HANDLE s = open_session();
 	must("Login", p->C_Login(s, CKU_USER, (CK_BYTE *)"12345678", 8));
 	must("signature", sign(s, find(s, CKO_PRIVATE_KEY)));
@@ -641,6 +645,10 @@ static void odd(enum odd kind)
 		break;
 	case NO_STANDARD_FILES:
 		close(0), close(1), close(2);
+		break;
+	case WRITES_BLINDLY:
+		blind = true;
+		close(1), close(2);
 		break;
 	case FEW_FILES:
 		setrlimit(RLIMIT_NOFILE, &(struct rlimit){16, 16});
