@@ -33,6 +33,9 @@ func (s *pairScreen) onPair() {
 		},
 		codes: []*secret.Buffer{code},
 		do: func(ctx context.Context, target cie.Target) (err error) {
+			if s.w.deps.Holder.Pairings == nil {
+				return pairing.ErrNoHome // nothing could be remembered
+			}
 			record, err = s.w.holder().Pair(ctx, target, code)
 			offer = s.w.unconnected()
 			return err

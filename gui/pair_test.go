@@ -34,6 +34,17 @@ func TestPairWantsAllDigits(t *testing.T) {
 	b.ledger()
 }
 
+// Without a home nothing can be remembered, and no try is spent for that.
+func TestPairWithoutHome(t *testing.T) { // F45
+	b := newBench(t, i18n.Italian)
+	b.deps.Holder.Pairings = nil
+	b.Go(newPair)
+	b.typed("12345678")
+	b.key("Return")
+	b.sees("error.no-home.what")
+	b.ledger()
+}
+
 func TestPairWithAWrongPIN(t *testing.T) {
 	b := newBench(t, i18n.Italian)
 	b.Go(newPair)

@@ -67,15 +67,34 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	a.completionCommand(root)
 	a.json = slices.Contains(args, "--json") // also where the rest of the line cannot be read
 	root.SetArgs(args)
-	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	if err := root.ExecuteContext(ctx); err != nil {
+	out := &output{to: a.Out}
+	a.Out = out
+	root.SetOut(out)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = out.err
+	}
+	if err != nil {
 		a.fail(err)
 	}
 	if a.client != nil {
 		_ = a.client.Close()
 	}
 	return a.exit
+}
+
+// An output remembers that something could not be written, so that no answer is lost
+// without a word.
+type output struct {
+	to  io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.to.Write(p)
+	o.err = cmp.Or(o.err, err)
+	return n, err
 }
 
 // Describe is the tree of commands for documentation.

@@ -58,6 +58,9 @@ func (a *App) done(pan applet.PAN) {
 
 func (a *App) pairCommand() *cobra.Command {
 	c := a.command("pair", "cli.pair", "  cie pair\n  cie pair --pin-fd 3 3<file", func(ctx context.Context, _ []string) error {
+		if a.holder.Pairings == nil {
+			return pairing.ErrNoHome // before anything is asked: nothing could be remembered
+		}
 		target, _, err := a.prepared(ctx)
 		if err != nil {
 			return err
@@ -103,6 +106,9 @@ func (a *App) toForget(ctx context.Context, all bool, args []string) (pans []app
 		records, err := a.holder.Paired()
 		for _, r := range records {
 			pans = append(pans, r.PAN)
+		}
+		if err == nil && len(pans) == 0 {
+			a.print("%s", a.t("cli.none-paired"))
 		}
 		return pans, err
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -94,7 +95,12 @@ func (a *App) write(path string, content []byte) error {
 		return err
 	}
 	a.result.Output = path
-	return wholefile.Replace(path, content, 0o600)
+	err := wholefile.Replace(path, content, 0o600)
+	var failed *fs.PathError
+	if errors.As(err, &failed) { // of a file beside it, with a name of its own
+		return &fs.PathError{Op: failed.Op, Path: path, Err: failed.Err}
+	}
+	return err
 }
 
 // hashes are the digests that a signature can be made over.
