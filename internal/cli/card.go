@@ -136,8 +136,8 @@ func (a *App) printCard(c CardInfo) {
 		chip = "?"
 	}
 	a.print("  %s %s · %s · %s", a.t("cli.card"), c.PAN, chip, paired)
-	if c.Holder != "" {
-		a.print("  %s · %s", c.Holder, a.t("cli.expires", "date", c.Expires))
+	if expires, err := time.Parse(time.DateOnly, c.Expires); err == nil {
+		a.print("  %s · %s", c.Holder, a.t("cli.expires", "date", a.messages.Date(expires)))
 	}
 	if c.Paired {
 		a.print("  %s · %s", a.t("genuine."+c.Genuine), a.triesText("pin", c.LastSeen))

@@ -119,7 +119,7 @@ func (p *person) converse(args string, dialogue ...[2]string) (status int, said 
 
 func TestTerminal(t *testing.T) {
 	p := newPerson(t, emulator.Options{})
-	if status, said := p.converse("pair", [2]string{"PIN (8 digits)", "1234 5678"}); status != 0 || !strings.Contains(said, "4 digits are enough") {
+	if status, said := p.converse("pair", [2]string{"PIN (8 digits)", "1234 5678"}); status != 0 || !strings.Contains(said, "4 digits are enough") || !strings.Contains(said, p.card.Certificate().NotAfter.Format("2 January 2006")) {
 		t.Fatalf("pair: %d\n%s", status, said)
 	}
 	if status, said := p.converse("pin verify", [2]string{"last 4 digits", "56799\x7f\x7f8"}); status != 0 {
