@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"fyne.io/fyne/v2/app"
 
@@ -29,6 +30,7 @@ import (
 	"github.com/softwarecie/cie/internal/release"
 	"github.com/softwarecie/cie/internal/secret"
 	"github.com/softwarecie/cie/internal/settings"
+	"github.com/softwarecie/cie/internal/situation"
 	"github.com/softwarecie/cie/pcsc"
 )
 
@@ -51,9 +53,36 @@ func main() {
 		run = askForUpdates
 	}
 	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "cie-gui:", err)
+		tell(err)
 		os.Exit(1)
 	}
+}
+
+// tell says in the person's language why there is no window, or not the usual one.
+func tell(err error) {
+	s, _ := settings.Here().Load()
+	m := i18n.Load(language(s)).Explain(err)
+	fmt.Fprintf(os.Stderr, "%s\n%s\n(%s: %v)\n", m.What, m.Next, m.Code, err)
+}
+
+// errNoDisplay means that there is nothing to show a window on.
+var errNoDisplay = situation.New("no-display", "no display")
+
+// open makes the window. Without a display the toolkit panics.
+func open(make func() *gui.Window) (w *gui.Window, err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case error:
+			if !strings.Contains(p.Error(), "GLFW") {
+				panic(p)
+			}
+			err = fmt.Errorf("%w (%w)", errNoDisplay, p)
+		default:
+			panic(p)
+		}
+	}()
+	return make(), nil
 }
 
 func run() error {
@@ -93,7 +122,10 @@ func run() error {
 	var pause rest
 	deps.Do = pause.do
 	a := app.NewWithID(id)
-	w := gui.New(a, deps)
+	w, err := open(func() *gui.Window { return gui.New(a, deps) })
+	if err != nil {
+		return err
+	}
 	go only.woken(func() { pause.do(w.Show) })
 	if *counter {
 		w.Serve(true)
@@ -105,11 +137,12 @@ func run() error {
 }
 
 // wire makes what the window stands on: the readers of this computer, or emulated
-// cards.
+// cards. Settings that cannot be read do not keep the window closed: the others
+// count, and the person is told when saving.
 func wire(demonstrate bool) (deps gui.Deps, done func(), err error) {
-	s, err := settings.Here().Load()
-	if err != nil {
-		return deps, nil, err
+	s, wrong := settings.Here().Load()
+	if wrong != nil {
+		tell(wrong)
 	}
 	deps = gui.Deps{Settings: s, Language: language(s), Version: version}
 	if demonstrate {
@@ -120,9 +153,7 @@ func wire(demonstrate bool) (deps gui.Deps, done func(), err error) {
 	deps.Log = func(level string) *slog.Logger { return logging.Open(settings.LogFolder(), "cie-gui", level) }
 	deps.Save = settings.Here().Save
 	deps.Update = updates(s)
-	if deps.Managed, err = managed(); err != nil {
-		return deps, nil, err
-	}
+	deps.Managed = managed()
 	client := pcsc.New()
 	deps.Changes = func(ctx context.Context, changed func()) {
 		for range client.Watch(ctx) { //nolint:errcheck // what has changed, an error too, is asked by the window
@@ -141,13 +172,13 @@ func wire(demonstrate bool) (deps gui.Deps, done func(), err error) {
 }
 
 // managed names the settings that are the administrator's.
-func managed() (map[string]bool, error) {
-	all, err := settings.Here().Show()
+func managed() map[string]bool {
+	all, _ := settings.Here().Show() // what is wrong with them is told already
 	names := map[string]bool{}
 	for _, s := range all {
 		names[s.Name] = s.Origin == settings.ByAdmin
 	}
-	return names, err
+	return names
 }
 
 // emulate puts two cards into readers of their own.

@@ -145,6 +145,7 @@ var situations = map[string]situation{
 	"no-code-input": {"CIE-APP-06", unchanged},
 	"settings":      {"CIE-APP-07", unchanged},
 	"managed":       {"CIE-APP-08", unchanged},
+	"no-display":    {"CIE-APP-09", unchanged},
 
 	"release-no-key":    {"CIE-REL-01", unchanged},
 	"release-key":       {"CIE-REL-02", unchanged},
