@@ -42,7 +42,7 @@ func (a *App) doctorCommand() *cobra.Command {
 	c.Flags().Lookup("link").NoOptDefVal = "20s"
 	c.Flags().BoolVar(&f.fix, "fix", false, a.t("cli.flag.fix"))
 	c.Flags().BoolVar(&f.others, "remove-others", false, a.t("cli.flag.remove-others"))
-	c.MarkFlagsMutuallyExclusive("fix", "remove-others")
+	a.exclusive(c, "fix", "remove-others")
 	c.Flags().StringVar(&f.report, "report", "", a.t("cli.flag.report"))
 	c.Flags().BoolVar(&f.yes, "yes", false, a.t("cli.flag.yes"))
 	return c
