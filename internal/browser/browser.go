@@ -136,25 +136,29 @@ func (m Machine) FindModule(program string) (string, error) {
 	}
 	candidates := []string{filepath.Join(filepath.Dir(program), name)}
 	for _, f := range folders {
-		// softwarecie/: a package may keep it apart from the library path
-		candidates = append(candidates, filepath.Join(m.system(f), "softwarecie", name), filepath.Join(m.system(f), name))
+		// softwarecie/: a package may keep it apart from the library path; pkcs11/: ours do
+		for _, folder := range []string{"softwarecie", "pkcs11", ""} {
+			candidates = append(candidates, filepath.Join(m.system(f), folder, name))
+		}
 	}
 	for _, c := range candidates {
-		if ours(c, m.OS) {
+		if m.ours(c) {
 			return c, nil
 		}
 	}
 	return "", fmt.Errorf("%w: %s", ErrNoModule, name)
 }
 
-// ours says whether our module is at a path. Its helper lies beside it: that tells
-// it from the state's own module, which has the same name on Linux.
-func ours(path, system string) bool {
-	helper := "cie-pkcs11-helper"
-	if system == "windows" {
+// ours says whether our module is at a path. Its helper tells it from the state's
+// own module, which has the same name on Linux: it lies beside it, or our packages
+// have put both in their places.
+func (m Machine) ours(path string) bool {
+	folder, helper := filepath.Dir(path), "cie-pkcs11-helper"
+	if m.OS == "windows" {
 		helper += ".exe"
 	}
-	return isFile(path) && isFile(filepath.Join(filepath.Dir(path), helper))
+	packaged := filepath.Base(folder) == "pkcs11" && isFile(m.system("/usr/libexec/cie/"+helper))
+	return isFile(path) && (packaged || isFile(filepath.Join(folder, helper)))
 }
 
 func isFile(path string) bool {

@@ -519,6 +519,21 @@ func TestFindModule(t *testing.T) {
 	}
 }
 
+// Our packages put the library and its helper apart.
+func TestFindPackagedModule(t *testing.T) {
+	module := "usr/lib/x86_64-linux-gnu/pkcs11/libcie-pkcs11.so"
+	m, other := fake(t, "linux", map[string]string{module: ""})
+	must(t, os.Remove(other))
+	if got, err := m.FindModule("/usr/bin/cie"); !errors.Is(err, ErrNoModule) {
+		t.Errorf("without a helper: %q, %v, want ErrNoModule", got, err)
+	}
+	must(t, os.MkdirAll(m.system("/usr/libexec/cie"), 0o700))
+	must(t, os.WriteFile(m.system("/usr/libexec/cie/cie-pkcs11-helper"), nil, 0o600))
+	if got, err := m.FindModule("/usr/bin/cie"); err != nil || got != m.system("/"+module) {
+		t.Errorf("FindModule = %q, %v, want %s", got, err, module)
+	}
+}
+
 func FuzzEntries(f *testing.F) {
 	f.Add(realList)
 	f.Add("library=a\n\n\nname=b")

@@ -37,7 +37,7 @@ var (
 // PlanAdd says what registering the module in some places would change. What is
 // registered, reached otherwise, or behind a sandbox needs no change.
 func (m Machine) PlanAdd(places []Place, module string) ([]Change, error) {
-	if !ours(module, m.OS) {
+	if !m.ours(module) {
 		return nil, fmt.Errorf("%w: %s", ErrNoModule, module)
 	}
 	return m.plan(places, func(p Place, content string) (string, error) {
