@@ -105,7 +105,7 @@ notice: ## make the signed notice of this version into build/notice, with CIE_RE
 
 repro: ## build the packages twice, in different folders, and compare them
 	@scripts/deps.sh packages
-	installer/linux/repro.sh $(or $(FORMATS),deb rpm arch tar)
+	installer/linux/repro.sh $(or $(FORMATS),deb rpm arch tar single)
 
 test-packages: ## install, use, upgrade and remove the packages in clean systems
 	@scripts/deps.sh packages

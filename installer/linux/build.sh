@@ -29,6 +29,8 @@ fi
 for program; do
 	go build -buildmode=pie -ldflags "-s -w $variables -extldflags=-Wl,-z,relro,-z,now" -o "$out/" "./cmd/$program"
 done
+# The head of the single file: it runs before anything is known of the system.
+CGO_ENABLED=0 go build -ldflags "-s -w" -o "$out/" ./installer/single
 CC="${triplet:+$triplet-}gcc" cmd/cie-pkcs11/build.sh "$out/libcie-pkcs11.so"
 "${triplet:+$triplet-}strip" --strip-unneeded "$out/libcie-pkcs11.so"
 

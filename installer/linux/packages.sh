@@ -1,7 +1,7 @@
 #!/bin/sh
 # packages.sh FOLDER ARCH...
 #
-# Makes all packages for Linux into FOLDER, with bills of materials, a list of
+# Makes all packages for Linux and the single file into FOLDER, with bills of materials, a list of
 # hashes, and its signature and that of the packages' own lists if $CIE_RELEASE_KEY is there.
 set -eu
 
@@ -11,6 +11,6 @@ cd "$(dirname "$0")/../.."
 [ -n "${CIE_RELEASE_KEY-}" ] || echo "packages.sh: CIE_RELEASE_KEY is not set: nothing is signed" >&2
 for arch; do
 	installer/linux/build.sh "$arch" "build/linux-$arch"
-	go run ./installer/pack -arch "$arch" -out "$out" deb rpm arch tar
+	go run ./installer/pack -arch "$arch" -out "$out" deb rpm arch tar single
 done
 go run ./installer/pack -out "$out" provenance sums

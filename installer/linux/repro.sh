@@ -5,7 +5,7 @@
 # times and with another umask, and prints the hashes. Fails if they differ.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-[ $# -gt 0 ] || { echo "usage: repro.sh deb|rpm|arch|tar..." >&2 && exit 2; }
+[ $# -gt 0 ] || { echo "usage: repro.sh deb|rpm|arch|tar|single..." >&2 && exit 2; }
 arch=$(go env GOARCH)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -21,6 +21,7 @@ type description struct {
 	Key                                 string // public, of releases; "": there is none yet
 	Feed                                string // address of the notice of the newest version; "": there is none yet
 	Packages                            []pkg  `toml:"package"`
+	Single                              pkg
 }
 
 // A pkg is one package, the same in all formats but for the names of others.

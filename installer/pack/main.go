@@ -1,7 +1,7 @@
 // Pack makes the packages of a release for Linux, as packages.toml describes them,
 // out of what build.sh has built:
 //
-//	go run ./installer/pack [-arch amd64] [-build DIR] [-out DIR] deb|rpm|arch|tar ...
+//	go run ./installer/pack [-arch amd64] [-build DIR] [-out DIR] deb|rpm|arch|tar|single ...
 //	go run ./installer/pack [-out DIR] provenance|sums   the statement; SHA256SUMS, signed with $CIE_RELEASE_KEY
 //	go run ./installer/pack version|date      of the tag, of the commit
 //	go run ./installer/pack ldflags|notes     what the linker tells the programs, what the changelog says
@@ -58,7 +58,7 @@ func run(args []string) error {
 		return err
 	}
 	if flags.NArg() == 0 {
-		return errors.New("say what to make: deb rpm arch tar provenance sums version date ldflags notes notice")
+		return errors.New("say what to make: deb rpm arch tar single provenance sums version date ldflags notes notice")
 	}
 	for _, what := range flags.Args() {
 		if err := r.make(what); err != nil {
@@ -109,6 +109,8 @@ func (r *rel) make(what string) error {
 		return r.each("arch", r.pacman)
 	case "tar":
 		return r.tarball()
+	case "single":
+		return r.single()
 	case "provenance":
 		return r.provenance()
 	case "sums":

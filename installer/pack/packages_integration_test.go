@@ -47,7 +47,7 @@ var lists = map[string][]string{
 // TestPackages makes two packages in all formats, as "make packages" does, and has
 // other programs say what is in them.
 func TestPackages(t *testing.T) {
-	for _, tool := range []string{"dpkg-deb", "dpkg-shlibdeps", "lintian", "rpmbuild", "bsdtar", "openssl"} {
+	for _, tool := range []string{"dpkg-deb", "dpkg-shlibdeps", "lintian", "rpmbuild", "bsdtar", "openssl", "desktop-file-validate"} {
 		rig.Need(t, tool)
 	}
 	t.Chdir("../..")
@@ -74,6 +74,7 @@ func TestPackages(t *testing.T) {
 		say(t, append([]string{"lintian", "--fail-on", "error"}, debs...)...)
 	})
 	t.Run("verified", func(t *testing.T) { checkVerified(t, r) })
+	t.Run("single file", func(t *testing.T) { checkSingle(t, r) })
 	t.Run("tampered", func(t *testing.T) { checkTampered(t, r, public) })
 }
 
@@ -307,6 +308,52 @@ func checkTampered(t *testing.T, r *rel, public ed25519.PublicKey) {
 	change(t, filepath.Join(r.out, release.List))
 	if ours, _, signature := accepted(); ours || signature {
 		t.Errorf("a changed list: %v %v", ours, signature)
+	}
+}
+
+// checkSingle starts the single file in an empty home. The window is a stand-in: it
+// takes minutes to compile.
+func checkSingle(t *testing.T, r *rel) {
+	say(t, "cp", filepath.Join(r.build, "cie"), filepath.Join(r.build, "cie-gui"))
+	if err := r.make("single"); err != nil {
+		t.Fatal(err)
+	}
+	file := onlyOne(t, filepath.Join(r.out, "cie-1.2.3-*.run"))
+	checkBill(t, file)
+	home := t.TempDir()
+	for name, value := range map[string]string{"HOME": home, "XDG_DATA_HOME": "", "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": "", "CIE_LANG": "en"} {
+		t.Setenv(name, value)
+	}
+	if err := os.MkdirAll(filepath.Join(home, ".pki/nssdb"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(home, ".config/chromium"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got := say(t, file, "version"); got != "cie 1.2.3\n" {
+		t.Errorf("says %q", got)
+	}
+	say(t, file, "browser", "add", "chromium")
+	moved := filepath.Join(home, "somewhere else.run")
+	if err := os.Rename(file, moved); err != nil {
+		t.Fatal(err)
+	}
+	list, err := os.ReadFile(filepath.Join(home, ".pki/nssdb/pkcs11.txt"))
+	library := filepath.Join(home, ".local/share/cie/libcie-pkcs11.so")
+	if err != nil || !strings.Contains(string(list), "library="+library+"\n") {
+		t.Errorf("%v, the browsers' list is %q", err, list)
+	}
+	say(t, filepath.Join(home, ".local/share/cie/cie"), "load-module", library)
+	say(t, "desktop-file-validate", filepath.Join(home, ".local/share/applications/it.softwarecie.Cie.desktop"))
+	say(t, "sh", "-c", `cd "$0" && sha256sum --check --strict --quiet SHA256SUMS`, filepath.Dir(library))
+	say(t, moved, "--remove")
+	for _, pattern := range []string{".local/share/cie", ".local/share/*/*Cie*", ".local/share/icons/*/*/*/*Cie*", ".pki/nssdb/pkcs11.txt"} {
+		if left, _ := filepath.Glob(filepath.Join(home, pattern)); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
+	}
+	if err := os.Remove(file + ".cdx.json"); err != nil {
+		t.Error(err)
 	}
 }
 

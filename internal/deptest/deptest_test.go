@@ -112,6 +112,9 @@ var rules = []rule{
 		folder: "installer/linux", why: "holds tests only",
 	},
 	{
+		folder: "installer/single", why: "the head of the single file runs before it is known what the system has",
+	},
+	{
 		folder: "installer/pack", may: []string{"internal/release"}, modules: []string{"github.com/BurntSushi/toml"},
 		why: "makes packages, and is in none",
 	},

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Files of the archive that go into the menu of the desktop.
+const (
+	desktopName = "it.softwarecie.Cie.desktop"
+	iconName    = "it.softwarecie.Cie.svg"
+)
+
+// A place is where the programs of a user lie, and what shows them in the menu.
+type place struct {
+	folder        string // of the programs and of the library that browsers load
+	desktop, icon string // files of the menu
+}
+
+// placeOf is below the folder for data of a user (XDG Base Directory Specification
+// 0.8): the same for every release, since browsers remember it.
+func placeOf(lookup func(string) string) (place, error) {
+	data := lookup("XDG_DATA_HOME")
+	if !filepath.IsAbs(data) {
+		home := lookup("HOME")
+		if info, err := os.Stat(home); err != nil || !info.IsDir() || !filepath.IsAbs(home) {
+			return place{}, &problem{errPlace, errors.New("HOME")}
+		}
+		data = filepath.Join(home, ".local", "share")
+	}
+	return place{
+		folder: filepath.Join(data, "cie"), desktop: filepath.Join(data, "applications", desktopName),
+		icon: filepath.Join(data, "icons", "hicolor", "scalable", "apps", iconName),
+	}, nil
+}
+
+// put writes what is not there yet as the archive has it; nothing if a newer
+// release is there. Each file is replaced whole, so that a browser that has the old
+// one open keeps it; the list of them comes last.
+func (p place) put(a *archive) error {
+	present, err := os.ReadFile(filepath.Join(p.folder, releaseName))
+	if err == nil && date(string(present)) > date(a.release) {
+		return nil
+	}
+	for _, name := range append(a.names, sumsName) {
+		if err := p.file(a, name); err != nil {
+			return placed(err)
+		}
+	}
+	return placed(p.menu())
+}
+
+// placed makes a problem of an error of the file system.
+func placed(err error) error {
+	var p *problem
+	if err == nil || errors.As(err, &p) {
+		return err
+	}
+	return &problem{errPlace, err}
+}
+
+// file puts one file in place if it is not there as it should be.
+func (p place) file(a *archive, name string) error {
+	target := filepath.Join(p.folder, name)
+	if name == sumsName {
+		text, err := a.text(name)
+		if err != nil {
+			return err
+		}
+		return replace(target, 0o644, func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
+	}
+	mode := fs.FileMode(0o644)
+	if entry := a.files[name]; entry != nil && entry.Mode()&0o100 != 0 {
+		mode = 0o755
+	}
+	if info, err := os.Lstat(target); err == nil && info.Mode() == mode && sumOf(target) == a.sums[name] {
+		return nil
+	}
+	return replace(target, mode, func(w io.Writer) error { return a.copy(name, w) })
+}
+
+// sumOf a file, "" if it cannot be read.
+func sumOf(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// replace writes a new file and gives it the name of the old one.
+func replace(target string, mode fs.FileMode, write func(io.Writer) error) error {
+	folder := filepath.Dir(target)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(folder, ".new-*")
+	if err != nil {
+		return err
+	}
+	err = errors.Join(write(f), f.Chmod(mode), f.Sync())
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), target)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// menu shows the window in the desktop's menu: its desktop file, with the whole
+// path of the program, and its icon.
+func (p place) menu() error {
+	entry, err := os.ReadFile(filepath.Join(p.folder, desktopName))
+	if err != nil {
+		return err
+	}
+	icon, err := os.ReadFile(filepath.Join(p.folder, iconName))
+	if err != nil {
+		return err
+	}
+	program := filepath.Join(p.folder, "cie-gui")
+	var lines []string
+	for _, line := range strings.Split(string(entry), "\n") {
+		switch {
+		case strings.HasPrefix(line, "Exec="):
+			line = "Exec=" + quoted(program)
+		case strings.HasPrefix(line, "TryExec="):
+			line = "TryExec=" + escape(program)
+		}
+		lines = append(lines, line)
+	}
+	return errors.Join(same(p.desktop, []byte(strings.Join(lines, "\n"))), same(p.icon, icon))
+}
+
+// same sees to it that a file has a content.
+func same(path string, content []byte) error {
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, content) {
+		return nil
+	}
+	return replace(path, 0o644, func(w io.Writer) error { _, err := w.Write(content); return err })
+}
+
+// quoted is a program's path as the Exec key wants it (Desktop Entry Specification
+// 1.5, "The Exec key"): in quotes, with what is special in them escaped, and then
+// once more as in any string.
+func quoted(path string) string {
+	special := strings.NewReplacer(`"`, `\"`, "`", "\\`", `$`, `\$`, `\`, `\\`, `%`, `%%`)
+	return escape(`"` + special.Replace(path) + `"`)
+}
+
+// escape is a string as a desktop file has it.
+func escape(text string) string {
+	return strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\t", `\t`, "\r", `\r`).Replace(text)
+}
+
+// remove takes the library out of the browsers, and then away what put has put.
+// Other files in the folder stay, and so does the folder then.
+func (p place) remove() error {
+	sums, err := os.ReadFile(filepath.Join(p.folder, sumsName))
+	if err != nil {
+		return placed(err)
+	}
+	names, _, err := parseSums(string(sums))
+	if err != nil {
+		return &problem{errPlace, err}
+	}
+	var failed error
+	c := exec.Command(filepath.Join(p.folder, "cie"), "browser", "remove", "--all") //nolint:gosec // our program
+	c.Stdout, c.Stderr = os.Stdout, os.Stderr
+	if err := c.Run(); err != nil {
+		failed = &problem{errStart, err}
+	}
+	failed = errors.Join(failed, gone(p.desktop), gone(p.icon))
+	for _, name := range append(names, sumsName) {
+		failed = errors.Join(failed, gone(filepath.Join(p.folder, name)))
+	}
+	_ = os.Remove(p.folder)
+	return placed(failed)
+}
+
+// gone removes a file that may not be there.
+func gone(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
