@@ -105,6 +105,7 @@ needs_packages() {
 	command_of openssl openssl
 	command_of mmdebstrap mmdebstrap
 	file_of /usr/bin/aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+	file_of /usr/bin/i686-linux-gnu-gcc gcc-i686-linux-gnu
 }
 
 as_root() {

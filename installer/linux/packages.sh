@@ -11,6 +11,9 @@ cd "$(dirname "$0")/../.."
 [ -n "${CIE_RELEASE_KEY-}" ] || echo "packages.sh: CIE_RELEASE_KEY is not set: nothing is signed" >&2
 for arch; do
 	installer/linux/build.sh "$arch" "build/linux-$arch"
-	go run ./installer/pack -arch "$arch" -out "$out" deb rpm arch tar single
+	formats="deb rpm arch tar single"
+	[ "$arch" != 386 ] || formats=deb # Debian's systems can have both libraries
+	# shellcheck disable=SC2086 # several
+	go run ./installer/pack -arch "$arch" -out "$out" $formats
 done
 go run ./installer/pack -out "$out" provenance sums

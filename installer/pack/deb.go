@@ -22,7 +22,7 @@ func (r *rel) deb(p *pkg, root string) (string, error) {
 		return "", err
 	}
 	control := fmt.Sprintf("Package: %s\nSource: %s\nVersion: %s\nArchitecture: %s\nMaintainer: %s\nInstalled-Size: %d\nSection: %s\nPriority: optional\nHomepage: %s\n",
-		p.Name, r.Name, r.version, r.arch, r.Maintainer, (bytes+1023)/1024, p.Section, r.Homepage)
+		p.Name, r.Name, r.version, debian(r.arch), r.Maintainer, (bytes+1023)/1024, p.Section, r.Homepage)
 	for _, field := range []struct {
 		name string
 		list []string
@@ -32,6 +32,9 @@ func (r *rel) deb(p *pkg, root string) (string, error) {
 		if len(field.list) > 0 {
 			control += field.name + ": " + r.expand("deb", strings.Join(field.list, ", ")) + "\n"
 		}
+	}
+	if p.Library {
+		control += "Multi-Arch: same\n"
 	}
 	control += "Description: " + p.Summary + "\n" + wrapped(p.Description)
 	if p.Name == r.Name {
@@ -43,8 +46,16 @@ func (r *rel) deb(p *pkg, root string) (string, error) {
 	if err := r.stamp(root); err != nil {
 		return "", err
 	}
-	file := fmt.Sprintf("%s_%s_%s.deb", p.Name, r.version, r.arch)
+	file := fmt.Sprintf("%s_%s_%s.deb", p.Name, r.version, debian(r.arch))
 	return file, r.command("", "dpkg-deb", "-Zxz", "-z3", "--threads-max=1", "--root-owner-group", "--build", root, filepath.Join(r.out, file))
+}
+
+// debian is Debian's name of a processor.
+func debian(arch string) string {
+	if arch == thirtyTwo {
+		return "i386"
+	}
+	return arch
 }
 
 // wrapped is a description as a control file has it, each line after a space.

@@ -28,6 +28,7 @@ type description struct {
 type pkg struct {
 	Name, Summary, Description, Section string
 	Depends, Recommends, Suggests       map[string][]string // by format
+	Library                             bool                // may be there for two processors
 	Files                               [][2]string         // source and place
 	Only                                []struct {
 		Formats []string
@@ -43,11 +44,15 @@ func load(file string) (d description, err error) {
 	return d, err
 }
 
-// files of a package in a format.
-func (p *pkg) files(format string) [][2]string {
+// thirtyTwo is the processor of 32-bit programs, for which there are libraries only.
+const thirtyTwo = "386"
+
+// files of a package in a format. The library for 32-bit programs leaves what is of
+// the whole system to that of the system.
+func (p *pkg) files(format, arch string) [][2]string {
 	all := slices.Clone(p.Files)
 	for _, o := range p.Only {
-		if slices.Contains(o.Formats, format) {
+		if slices.Contains(o.Formats, format) && arch != thirtyTwo {
 			all = append(all, o.Files...)
 		}
 	}
@@ -56,12 +61,12 @@ func (p *pkg) files(format string) [][2]string {
 
 // triplets are Debian's names of folders of libraries.
 func triplet(arch string) string {
-	return map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu", "386": "i386-linux-gnu"}[arch]
+	return map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu", thirtyTwo: "i386-linux-gnu"}[arch]
 }
 
 // machine is the processor as the kernel calls it.
 func machine(arch string) string {
-	return map[string]string{"amd64": "x86_64", "arm64": "aarch64", "386": "i686"}[arch]
+	return map[string]string{"amd64": "x86_64", "arm64": "aarch64", thirtyTwo: "i686"}[arch]
 }
 
 // expand fills in the names in braces.
@@ -71,7 +76,11 @@ func (r *rel) expand(format, text string) string {
 	if format == "deb" {
 		zsh = "/usr/share/zsh/vendor-completions"
 	}
-	return strings.NewReplacer("{build}", r.build, "{libdir}", libdir, "{zsh}", zsh, "{version}", r.depended(format)).Replace(text)
+	helper := "/usr/libexec/cie"
+	if r.arch == thirtyTwo {
+		helper += "/i386"
+	}
+	return strings.NewReplacer("{build}", r.build, "{libdir}", libdir, "{helper}", helper, "{zsh}", zsh, "{version}", r.depended(format)).Replace(text)
 }
 
 // depended is the version as another package of the release names it.
@@ -84,7 +93,7 @@ func (r *rel) depended(format string) string {
 
 // layOut puts the files of a package below root as they are to be installed.
 func (r *rel) layOut(p *pkg, format, root string) error {
-	for _, f := range p.files(format) {
+	for _, f := range p.files(format, r.arch) {
 		if err := r.install(format, r.expand(format, f[0]), r.expand(format, f[1]), root); err != nil {
 			return err
 		}

@@ -44,7 +44,7 @@ func main() {
 
 func run(args []string) error {
 	flags := flag.NewFlagSet("pack", flag.ContinueOnError)
-	arch := flags.String("arch", runtime.GOARCH, "amd64 or arm64")
+	arch := flags.String("arch", runtime.GOARCH, "amd64, arm64 or 386")
 	build := flags.String("build", "", "folder of what was built (build/linux-ARCH)")
 	out := flags.String("out", "build/packages", "folder of the packages")
 	if err := flags.Parse(args); err != nil {
@@ -139,6 +139,9 @@ func (r *rel) make(what string) error {
 func (r *rel) each(format string, pack func(p *pkg, root string) (file string, err error)) error {
 	for i := range r.Packages {
 		p := &r.Packages[i]
+		if r.arch == thirtyTwo && !p.Library {
+			continue
+		}
 		folder, err := os.MkdirTemp("", "pack-")
 		if err != nil {
 			return err

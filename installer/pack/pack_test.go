@@ -71,7 +71,7 @@ func TestDescription(t *testing.T) {
 			if p.Name == "cie" && len(p.Depends[format]) != 3 {
 				t.Errorf("cie in %s depends on %v", format, p.Depends[format])
 			}
-			for _, f := range p.files(format) {
+			for _, f := range p.files(format, r.arch) {
 				key := format + f[0] + f[1]
 				if owner[key] != "" {
 					t.Errorf("%s and %s both have %s", owner[key], p.Name, f[1])
