@@ -31,8 +31,9 @@ type pkg struct {
 	Library                             bool                // may be there for two processors
 	Files                               [][2]string         // source and place
 	Only                                []struct {
-		Formats []string
-		Files   [][2]string
+		Formats   []string
+		Libraries bool // also beside the library of another processor
+		Files     [][2]string
 	}
 }
 
@@ -52,7 +53,7 @@ const thirtyTwo = "386"
 func (p *pkg) files(format, arch string) [][2]string {
 	all := slices.Clone(p.Files)
 	for _, o := range p.Only {
-		if slices.Contains(o.Formats, format) && arch != thirtyTwo {
+		if slices.Contains(o.Formats, format) && (o.Libraries || arch != thirtyTwo) {
 			all = append(all, o.Files...)
 		}
 	}

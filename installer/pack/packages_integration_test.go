@@ -64,6 +64,9 @@ func TestPackages(t *testing.T) {
 				if name == "cie-pkcs11" {
 					want = append(want, policies[format]...)
 				}
+				if name == "cie-pkcs11" && format == "deb" {
+					want = append(want, "/usr/share/lintian/overrides/cie-pkcs11")
+				}
 				checkContents(t, r, format, file, want)
 				checkBill(t, file)
 			})
