@@ -12,6 +12,7 @@ mapfile -t packages < <(dirname "${files[@]}" | sort -u)
 names=$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' "${files[@]}" | grep -vx TestMain | sort -u | paste -sd '|')
 
 rm -f build/consumers.txt
+go mod download # some compile for other systems where there is no network
 go test -tags gles,integration -p 1 -timeout 20m -run "^($names)\$" "${packages[@]}"
 echo "What programs can do with the PKCS#11 library:"
 sort build/consumers.txt
