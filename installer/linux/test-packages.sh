@@ -114,7 +114,7 @@ single_file() {
 	printf '[trust]\nextra = ["/person/trust"]\n' >"$work/$suite/person/alone/.config/cie/config.toml"
 	with_card "echo 12345678 | cie pair --pin-stdin --json
 $display
-cie >/tmp/window.log 2>&1 & gui=\$!
+cie >/tmp/gui.log 2>&1 & gui=\$!
 await_window 'CIE'
 import -window root /person/window.png
 kill \$gui \$manager \$display
