@@ -4,7 +4,6 @@ import (
 	"strconv"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/theme"
 
 	"github.com/softwarecie/cie/internal/guide"
 	"github.com/softwarecie/cie/internal/pairing"
@@ -97,7 +96,7 @@ func (*Window) bytes(n int64) string { return strconv.FormatInt(n, 10) + " byte"
 
 // path is the name of a file, which may be broken anywhere.
 func path(name string) fyne.CanvasObject {
-	t := written(name, theme.SizeNameCaptionText, colorQuiet, fyne.TextStyle{Monospace: true})
+	t := written(name, sizePath, colorQuiet, fyne.TextStyle{Monospace: true})
 	t.Wrapping = fyne.TextWrapBreak
 	return flush(t)
 }

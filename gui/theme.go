@@ -18,6 +18,9 @@ const (
 	colorDanger  fyne.ThemeColorName = theme.ColorNameError
 )
 
+// sizePath is the size of the names of files.
+const sizePath fyne.ThemeSizeName = "ciePath"
+
 // unit is the step of all distances.
 const unit float32 = 8
 
@@ -126,9 +129,11 @@ func (l look) Size(name fyne.ThemeSizeName) float32 {
 		theme.SizeNameInlineIcon: 20,
 	}[name]
 	if ok {
-		return wholeLine(size * float32(max(l.text, 100)) / 100)
+		return wholeLine(size*float32(max(l.text, 100))/100, lineHeight)
 	}
 	switch name {
+	case sizePath:
+		return wholeLine(12*float32(max(l.text, 100))/100, monoHeight)
 	case theme.SizeNameInputRadius, theme.SizeNameSelectionRadius:
 		return 10
 	case theme.SizeNamePadding, theme.SizeNameLineSpacing:
@@ -139,15 +144,18 @@ func (l look) Size(name fyne.ThemeSizeName) float32 {
 	return theme.DefaultTheme().Size(name)
 }
 
-// lineHeight is that of Fyne's font, as a part of the size of text.
-const lineHeight = 1.362
+// The heights of a line of Fyne's fonts, as a part of the size of text.
+const (
+	lineHeight = 1.362
+	monoHeight = 1.164
+)
 
 // wholeLine is the next size of text whose lines are just below a whole number of
 // pixels. Fyne rounds the height of a line: where that cuts off some of it, g and p
 // lose their feet.
-func wholeLine(size float32) float32 {
+func wholeLine(size float32, height float64) float32 {
 	n := math.Round(float64(size))
-	for n*lineHeight-math.Floor(n*lineHeight) < 0.55 {
+	for n*height-math.Floor(n*height) < 0.55 {
 		n++
 	}
 	return float32(n)
