@@ -156,7 +156,7 @@ emulated() {
 	browser_login "${newer_pin:4}"
 
 	chapter "Scollegare la carta da questo computer." "Unpair the card from this computer."
-	cie unpair --all
+	cie unpair --all </dev/null # nobody is asked
 }
 
 real() {
@@ -173,7 +173,7 @@ real() {
 	sign_and_check
 
 	chapter "L'abbinamento era di prova: dimenticato." "The pairing was a trial: forgotten."
-	cie unpair --all
+	cie unpair --all </dev/null # nobody is asked
 	say "Per cambiare o sbloccare il PIN: build/cie pin change, build/cie pin unblock." \
 		"To change or unblock the PIN: build/cie pin change, build/cie pin unblock."
 }
