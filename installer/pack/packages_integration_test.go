@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/softwarecie/cie/internal/release"
 	"github.com/softwarecie/cie/internal/rig"
 )
@@ -50,6 +52,7 @@ func TestPackages(t *testing.T) {
 	for _, tool := range []string{"dpkg-deb", "dpkg-shlibdeps", "lintian", "rpmbuild", "bsdtar", "openssl", "desktop-file-validate"} {
 		rig.Need(t, tool)
 	}
+	schema := bomSchema(t)
 	t.Chdir("../..")
 	public := releaseKey(t)
 	r := twoPackages(t)
@@ -68,7 +71,7 @@ func TestPackages(t *testing.T) {
 					want = append(want, "/usr/share/lintian/overrides/cie-pkcs11")
 				}
 				checkContents(t, r, format, file, want)
-				checkBill(t, file)
+				checkBill(t, schema, file)
 			})
 		}
 	}
@@ -220,13 +223,20 @@ func checkHardened(t *testing.T, file string) {
 	}
 }
 
-// checkBill holds the bill of a package against the rules of CycloneDX 1.5, as far
-// as they concern what we write (schema bom-1.5, "required", "pattern", "enum").
-func checkBill(t *testing.T, file string) {
+// checkBill holds the bill of a package against the schema of CycloneDX 1.5, and
+// what it says against the package.
+func checkBill(t *testing.T, schema *jsonschema.Schema, file string) {
 	t.Helper()
 	content, err := os.ReadFile(file + ".cdx.json")
 	if err != nil {
 		t.Fatal(err)
+	}
+	var whole any
+	if err := json.Unmarshal(content, &whole); err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(whole); err != nil {
+		t.Errorf("%#v", err)
 	}
 	var b bom
 	if err := json.Unmarshal(content, &b); err != nil {

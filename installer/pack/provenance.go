@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,7 +19,7 @@ func (r *rel) provenance() error {
 	type artefact struct {
 		Name   string `json:"name,omitempty"`
 		URI    string `json:"uri,omitempty"`
-		Digest digest `json:"digest"`
+		Digest digest `json:"digest,omitempty"`
 	}
 	var subject []artefact
 	for _, name := range files(r.out) {
@@ -31,18 +32,23 @@ func (r *rel) provenance() error {
 		}
 		subject = append(subject, artefact{Name: name, Digest: digest{"sha256": sum}})
 	}
+	if len(subject) == 0 {
+		return errors.New("nothing to tell of")
+	}
+	source := artefact{URI: "git+" + r.Homepage}
+	if commit := output("git", "rev-parse", "HEAD"); commit != "" { // "" outside a repository
+		source.Digest = digest{"gitCommit": commit}
+	}
 	statement := map[string]any{
 		"_type":         "https://in-toto.io/Statement/v1",
 		"subject":       subject,
 		"predicateType": "https://slsa.dev/provenance/v1",
 		"predicate": map[string]any{
 			"buildDefinition": map[string]any{
-				"buildType":          r.Homepage + "/blob/main/docs/packaging.md",
-				"externalParameters": map[string]any{"version": r.version.String(), "architecture": r.arch},
-				"internalParameters": map[string]any{"go": runtime.Version(), "flags": os.Getenv("GOFLAGS")},
-				"resolvedDependencies": []artefact{
-					{URI: "git+" + r.Homepage, Digest: digest{"gitCommit": output("git", "rev-parse", "HEAD")}},
-				},
+				"buildType":            r.Homepage + "/blob/main/docs/packaging.md",
+				"externalParameters":   map[string]any{"version": r.version.String()},
+				"internalParameters":   map[string]any{"go": runtime.Version(), "flags": os.Getenv("GOFLAGS")},
+				"resolvedDependencies": []artefact{source},
 			},
 			"runDetails": map[string]any{"builder": map[string]any{"id": r.Homepage + "/blob/main/installer/linux/packages.sh"}},
 		},
