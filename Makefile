@@ -66,10 +66,11 @@ soak: build ## run the storms on the PKCS#11 library and the card's tries for ho
 check: test vet format lint fuzz-short ## all that a change must pass, as in continuous integration
 
 # Also that everything compiles for Windows, where PC/SC needs no C; the window's
-# program does, for OpenGL.
+# program does, for OpenGL. For macOS, those programs that need no SDK of Apple's.
 vet:
 	go vet -tags gles,integration ./...
 	GOOS=windows CGO_ENABLED=0 go vet $$(go list ./... | grep -v /cmd/cie-gui)
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go build -o /dev/null ./cmd/cie ./cmd/cie-emulator ./cmd/cie-pkcs11-helper
 
 # Also finds the mistakes of the packages' shell scripts.
 lint: $(GOLANGCI_LINT) ## look for mistakes in code and scripts

@@ -6,6 +6,7 @@
 //	go run ./installer/pack version|date      of the tag, of the commit
 //	go run ./installer/pack ldflags|notes     what the linker tells the programs, what the changelog says
 //	go run ./installer/pack [-out DIR] notice the notice of this version, signed
+//	go run ./installer/pack [-build DIR] [-out DIR] icns   the icon for macOS, of its sizes
 //
 // What it writes depends on the commit alone: not on the folder, the time or the
 // user. It needs dpkg-deb and dpkg-shlibdeps, rpmbuild, bsdtar, and git.
@@ -123,6 +124,8 @@ func (r *rel) make(what string) error {
 		return r.printNotes()
 	case "notice":
 		return r.notice(time.Now())
+	case "icns":
+		return r.icns()
 	case "ldflags":
 		flags, err := r.ldflags()
 		if err != nil {

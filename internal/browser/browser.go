@@ -132,7 +132,7 @@ func (m Machine) FindModule(program string) (string, error) {
 	case "windows":
 		name, folders = "cie-pkcs11.dll", nil
 	case "darwin":
-		name, folders = "libcie-pkcs11.dylib", []string{"/usr/local/lib", "/Library/SoftwareCIE"}
+		name, folders = "libcie-pkcs11.dylib", []string{"/Applications/Software CIE.app/Contents/MacOS"}
 	}
 	candidates := []string{filepath.Join(filepath.Dir(program), name)}
 	for _, f := range folders {

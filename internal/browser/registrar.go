@@ -29,6 +29,9 @@ func Installed(module string) (r Registrar, err error) {
 	if err != nil {
 		return r, err
 	}
+	if real, err := filepath.EvalSymlinks(program); err == nil {
+		program = real // macOS names the link by which it was started
+	}
 	r.Module, r.Missing = r.Machine.FindModule(program)
 	return r, nil
 }

@@ -122,6 +122,9 @@ var rules = []rule{
 		folder: "internal/release", may: []string{"internal/situation", "internal/wholefile"}, why: "judges files of a release, and a notice from the network, by a key, without a card",
 	},
 	{
+		folder: "installer/macos", why: "holds tests only",
+	},
+	{
 		folder: "internal/situation", why: "errors of all packages above the card are made with it",
 	},
 	{
