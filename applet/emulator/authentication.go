@@ -255,7 +255,7 @@ func (c *Card) externalAuthenticate(cmd apdu.Command) reply {
 		c.profile.Behaviour.RefuseTerminal {
 		return refuse(status(c.profile.Behaviour.BadExternal, 0x6300))
 	}
-	c.extOK = true
+	c.extOK, c.proved = true, bytes.Clone(c.rndICC)
 	return done()
 }
 
@@ -308,7 +308,7 @@ func (c *Card) internalAuthenticate(cmd apdu.Command) reply {
 // and a new counter after it.
 func (c *Card) proveDevice(challenge []byte) reply {
 	switch {
-	case c.sm == nil || !c.extOK || len(c.rndICC) != 8:
+	case c.sm == nil || !c.extOK:
 		return refuse(0x6985)
 	case len(challenge) != 8:
 		return refuse(0x6700)
@@ -330,7 +330,7 @@ func (c *Card) proveDevice(challenge []byte) reply {
 	c.heavy()
 	signature := k.private(append(m, 0xBC))
 	c.intOK = true
-	c.newSSC = append(bytes.Clone(c.rndICC[4:8]), challenge[4:8]...)
+	c.newSSC = append(bytes.Clone(c.proved[4:8]), challenge[4:8]...)
 	return answer(append(bytes.Clone(serial), signature...))
 }
 

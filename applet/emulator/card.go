@@ -117,10 +117,11 @@ type session struct {
 	chr      []byte // its reference
 	external bool   // chosen for EXTERNAL AUTHENTICATE
 	rndICC   []byte
-	fresh    bool // rndICC not yet used
-	extOK    bool // terminal proved
-	intOK    bool // chip proved
-	private  byte // private key chosen, 0 none
+	fresh    bool   // rndICC not yet used
+	extOK    bool   // terminal proved,
+	proved   []byte // with an answer to this challenge
+	intOK    bool   // chip proved
+	private  byte   // private key chosen, 0 none
 	algo     byte
 	newSSC   []byte // after this answer
 	endAfter bool   // the session ends after this answer

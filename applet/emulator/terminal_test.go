@@ -410,3 +410,26 @@ func TestAuthorityKeyForOlderTerminals(t *testing.T) {
 		t.Errorf("%X, want %X", got, want)
 	}
 }
+
+// TestCounterComesFromTheProvedChallenge: a challenge that is asked for between the
+// two proofs changes nothing of the new counter (cie-chip 5.5).
+func TestCounterComesFromTheProvedChallenge(t *testing.T) {
+	m := newTerminal(t, Options{}).channel()
+	m.certify()
+	challenge := m.external()
+	m.sure(0x84, 0, 0, nil, 8)
+	m.internal(challenge)
+	m.sure(0x20, 0, 0x81, []byte("12345678"), 0)
+}
+
+// TestReselectionInTheChannel: the first official programs selected DF_CIE again in
+// the channel, after VERIFY, before they read what needs the PIN.
+func TestReselectionInTheChannel(t *testing.T) {
+	m := newTerminal(t, Options{}).verified()
+	for id, want := range map[string][]byte{"1002": []byte("CA00000AA"), "1003": m.card.Certificate().Raw} {
+		m.sure(0xA4, 0x04, 0x0C, unhex("A00000000039"), 0)
+		if got := m.readSecure(id); !bytes.Equal(got, want) {
+			t.Errorf("%s: %X", id, got)
+		}
+	}
+}
