@@ -91,6 +91,9 @@ var rules = []rule{
 		why:     "makes the Holder that all programs share",
 	},
 	{
+		folder: "internal/settings/profile", modules: []string{"howett.net/plist"}, why: "reads a file format; on macOS alone the settings rest on it",
+	},
+	{
 		folder: "internal/i18n", may: []string{"applet", "applet/apdu", "pcsc", "internal/pairing", "internal/trust"}, never: []string{"internal/cie"},
 		modules: card,
 		why:     "sentences for errors: the packages' error types, and nothing they do",
