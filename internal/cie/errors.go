@@ -133,6 +133,10 @@ func linkLost(err error) bool {
 	return false
 }
 
+// gone says whether the card itself is lost, not only its channel: that is also what
+// comes of keys that do not fit.
+func gone(err error) bool { return linkLost(err) && !errors.Is(err, applet.ErrSessionLost) }
+
 // answered says whether err is the card's own verdict on a code, so that it is
 // known what was counted.
 func answered(err error) bool {

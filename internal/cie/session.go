@@ -140,7 +140,7 @@ func (s *session) authenticate() error {
 	}
 	if ok {
 		err := s.resume(guess)
-		if err == nil || linkLost(err) {
+		if err == nil || gone(err) {
 			return err
 		}
 		// Another card, or parameters that are not this card's after all. Nothing
@@ -243,7 +243,7 @@ func (s *session) authenticatePinned(r pairing.Record) error {
 		s.adopt(r)
 		return nil
 	}
-	if linkLost(err) {
+	if gone(err) {
 		return err
 	}
 	if err := s.open(); err != nil { // the failed attempt has spoilt the session
