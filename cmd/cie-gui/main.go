@@ -1,8 +1,9 @@
 // The window is drawn through OpenGL ES (the build tag gles): the binding of OpenGL
 // itself takes minutes to compile. Without the tag there is no window to build, and
-// "go test ./..." needs no OpenGL.
+// "go test ./..." needs no OpenGL. On Windows, where not every driver has OpenGL ES, it
+// is OpenGL.
 
-//go:build gles
+//go:build gles || windows
 
 // Command cie-gui is the window.
 package main

@@ -1,4 +1,4 @@
-//go:build gles && !linux
+//go:build (gles || windows) && !linux
 
 package main
 
