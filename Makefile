@@ -95,6 +95,15 @@ packages: ## make the packages for Linux into build/packages, for ARCHS (this co
 	@scripts/deps.sh packages
 	installer/linux/packages.sh build/packages $(or $(ARCHS),$$(go env GOARCH))
 
+.PHONY: windows test-windows
+windows: ## make the installers for Windows into build/packages
+	@scripts/deps.sh windows
+	installer/windows/packages.sh build/packages
+
+test-windows: windows ## install, use, upgrade and remove them under wine; picture of the window in build/
+	CIE_WINDOWS=$(CURDIR)/build/windows-amd64 CIE_SCREENSHOTS=$(CURDIR)/build \
+		go test -tags gles,integration -count=1 -timeout 60m -v -run '^TestMSI$$' ./installer/pack
+
 repo: ## make the repositories for apt and dnf of build/packages, signed with CIE_REPO_KEY
 	installer/linux/repo.sh build/packages build/repo
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# deps.sh build|run|test|packages
+# deps.sh build|run|test|packages|windows
 #
 # Installs what this computer lacks to build, run, test or make packages, from the packages of
 # Debian or Ubuntu; asks for the administrator's password if it needs it. With
@@ -76,8 +76,7 @@ needs_test() {
 	command_of openvpn openvpn
 	command_of script bsdutils
 	file_of '/usr/lib/python3/dist-packages/PyKCS11' python3-pykcs11
-	command_of wine wine
-	command_of x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64
+	needs_windows
 	command_of ssh-add openssh-client
 	file_of '/usr/lib/*/engines-3/pkcs11.so' libengine-pkcs11-openssl
 	needs_packing
@@ -94,6 +93,21 @@ needs_packing() {
 	command_of rpmbuild rpm
 	command_of bsdtar libarchive-tools
 	command_of zstd zstd
+}
+
+# To build for Windows, and try it.
+needs_windows() {
+	needs_build
+	command_of x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64
+	command_of rsvg-convert librsvg2-bin
+	command_of wixl wixl
+	command_of msibuild msitools
+	command_of wine wine
+	command_of Xvfb xvfb
+	command_of openbox openbox
+	command_of xdotool xdotool
+	command_of import imagemagick
+	file_of '/usr/lib/*/dri/swrast_dri.so' libgl1-mesa-dri
 }
 
 needs_packages() {
@@ -154,8 +168,8 @@ fetch_go() {
 }
 
 case ${1-} in
-build | run | test | packages) ;;
-*) echo "usage: deps.sh build|run|test|packages" >&2 && exit 2 ;;
+build | run | test | packages | windows) ;;
+*) echo "usage: deps.sh build|run|test|packages|windows" >&2 && exit 2 ;;
 esac
 
 if [ "$(uname)" = Linux ]; then

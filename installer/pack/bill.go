@@ -5,6 +5,7 @@ import (
 	"debug/buildinfo"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -61,7 +62,7 @@ func (r *rel) bill(file, root string) error {
 	sum := sha256.Sum256(content)
 	b := bom{
 		Schema: "http://cyclonedx.org/schema/bom-1.5.schema.json", Format: "CycloneDX", SpecVersion: "1.5", Version: 1,
-		SerialNumber: serial(sum), Components: []component{}, Dependencies: []dependency{},
+		SerialNumber: "urn:uuid:" + uuid(sum), Components: []component{}, Dependencies: []dependency{},
 		Metadata: metadata{Timestamp: r.date.Format("2006-01-02T15:04:05Z"), Component: component{
 			Type: "application", Ref: file, Name: file, Version: r.version.String(), Hashes: []hash{{"SHA-256", fmt.Sprintf("%x", sum)}},
 		}},
@@ -69,7 +70,7 @@ func (r *rel) bill(file, root string) error {
 	modules := map[string]bool{}
 	whole := dependency{Ref: file, On: []string{}}
 	for _, name := range files(root) {
-		if !isELF(filepath.Join(root, name)) {
+		if !isELF(filepath.Join(root, name)) && !isPE(filepath.Join(root, name)) {
 			continue
 		}
 		content, err := os.ReadFile(filepath.Join(root, name))
@@ -100,11 +101,11 @@ func (r *rel) bill(file, root string) error {
 	return write(filepath.Join(r.out, file+".cdx.json"), append(out, '\n'), 0o644)
 }
 
-// serial is a UUID (RFC 9562, version 8) made of a hash, so that the same package
+// uuid is a UUID (RFC 9562, version 8) made of a hash, so that the same package
 // has the same bill.
-func serial(sum [32]byte) string {
+func uuid(sum [32]byte) string {
 	sum[6], sum[8] = sum[6]&0x0F|0x80, sum[8]&0x3F|0x80
-	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
 // modulesOf lists what a program was linked from, with the Go release as the
@@ -167,15 +168,20 @@ func licenceIn(folder string) ([]byte, error) {
 	return nil, fmt.Errorf("no licence in %q", folder)
 }
 
-func isELF(file string) bool {
+func isELF(file string) bool { return beginsWith(file, "\x7fELF") }
+
+// isPE says whether a file is a program or a library for Windows.
+func isPE(file string) bool { return beginsWith(file, "MZ") }
+
+func beginsWith(file, magic string) bool {
 	f, err := os.Open(file)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	var magic [4]byte
-	_, err = f.Read(magic[:])
-	return err == nil && string(magic[:]) == "\x7fELF"
+	begin := make([]byte, len(magic))
+	_, err = io.ReadFull(f, begin)
+	return err == nil && string(begin) == magic
 }
 
 // everything below root, files and folders, sorted by bytes, relative to it.

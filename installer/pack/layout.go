@@ -22,6 +22,10 @@ type description struct {
 	Feed                                string // address of the notice of the newest version; "": there is none yet
 	Packages                            []pkg  `toml:"package"`
 	Single                              pkg
+	Windows                             struct {
+		Name             string
+		Computer, Person string // upgrade codes
+	}
 }
 
 // A pkg is one package, the same in all formats but for the names of others.
@@ -30,6 +34,7 @@ type pkg struct {
 	Depends, Recommends, Suggests       map[string][]string // by format
 	Library                             bool                // may be there for two processors
 	Files                               [][2]string         // source and place
+	Windows                             []string            // programs and libraries in the MSI
 	Only                                []struct {
 		Formats   []string
 		Libraries bool // also beside the library of another processor

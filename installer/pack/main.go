@@ -1,7 +1,7 @@
-// Pack makes the packages of a release for Linux, as packages.toml describes them,
+// Pack makes the packages of a release for Linux and Windows, as packages.toml describes them,
 // out of what build.sh has built:
 //
-//	go run ./installer/pack [-arch amd64] [-build DIR] [-out DIR] deb|rpm|arch|tar|single ...
+//	go run ./installer/pack [-arch amd64] [-build DIR] [-out DIR] deb|rpm|arch|tar|single|msi ...
 //	go run ./installer/pack [-out DIR] provenance|sums   the statement; SHA256SUMS, signed with $CIE_RELEASE_KEY
 //	go run ./installer/pack version|date      of the tag, of the commit
 //	go run ./installer/pack ldflags|notes     what the linker tells the programs, what the changelog says
@@ -9,7 +9,8 @@
 //	go run ./installer/pack [-build DIR] [-out DIR] icns   the icon for macOS, of its sizes
 //
 // What it writes depends on the commit alone: not on the folder, the time or the
-// user. It needs dpkg-deb and dpkg-shlibdeps, rpmbuild, bsdtar, and git.
+// user. It needs dpkg-deb and dpkg-shlibdeps, rpmbuild, bsdtar, and git;
+// for an MSI wixl and msibuild.
 package main
 
 import (
@@ -59,7 +60,7 @@ func run(args []string) error {
 		return err
 	}
 	if flags.NArg() == 0 {
-		return errors.New("say what to make: deb rpm arch tar single provenance sums version date ldflags notes notice")
+		return errors.New("say what to make: deb rpm arch tar single msi provenance sums version date ldflags notes notice")
 	}
 	for _, what := range flags.Args() {
 		if err := r.make(what); err != nil {
@@ -112,6 +113,8 @@ func (r *rel) make(what string) error {
 		return r.tarball()
 	case "single":
 		return r.single()
+	case "msi":
+		return r.msi()
 	case "provenance":
 		return r.provenance()
 	case "sums":

@@ -190,7 +190,7 @@ func TestModules(t *testing.T) {
 	if !found {
 		t.Errorf("%v", modulesOf(self))
 	}
-	if got := serial([32]byte{}); got != "urn:uuid:00000000-0000-8000-8000-000000000000" {
+	if got := uuid([32]byte{}); got != "00000000-0000-8000-8000-000000000000" {
 		t.Error(got)
 	}
 }

@@ -112,6 +112,9 @@ var rules = []rule{
 		folder: "internal/icon", why: "two drawings",
 	},
 	{
+		folder: "installer/windows/resources", why: "writes files for windres",
+	},
+	{
 		folder: "installer/linux", why: "holds tests only",
 	},
 	{

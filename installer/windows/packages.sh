@@ -1,0 +1,14 @@
+#!/bin/sh
+# packages.sh FOLDER
+#
+# Builds for Windows on amd64, prints the sizes, and makes the installers into FOLDER,
+# with bills of materials, and the list of hashes of all that is there.
+set -eu
+
+out=${1:?usage: packages.sh FOLDER}
+cd "$(dirname "$0")/../.."
+built=build/windows-amd64
+installer/windows/build.sh "$built"
+(cd "$built" && wc -c ./*.exe ./*.dll)
+go run ./installer/pack -build "$built" -out "$out" msi
+go run ./installer/pack -out "$out" provenance sums
