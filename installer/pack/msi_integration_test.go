@@ -53,7 +53,9 @@ func TestMSI(t *testing.T) {
 			if err := w.try("msiexec", "/i", older.files[i], "/qn"); err == nil {
 				t.Error("an older version is installed over a newer one")
 			}
-			w.installed(scope, newer)
+			if got := w.listed(); !slices.Equal(got, []string{newer.version}) {
+				t.Errorf("after a refused one the list of programs has %q", got)
+			}
 			if newer.window {
 				w.window(scope)
 			}
