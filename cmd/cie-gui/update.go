@@ -1,4 +1,4 @@
-//go:build gles
+//go:build gles || windows
 
 package main
 
