@@ -28,7 +28,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < 5 {
-		return errors.New("usage: resources VERSION FOLDER NAME DESCRIPTION PNG...")
+		return errors.New("usage: resources VERSION FOLDER NAME DESCRIPTION PNG, at least one")
 	}
 	version, folder, name, description := args[0], args[1], args[2], args[3]
 	var pictures [][]byte
