@@ -23,6 +23,7 @@ import (
 // "make test-windows" wants it; otherwise it builds two, and no window.
 func TestMSI(t *testing.T) {
 	rig.Need(t, "wixl", "msibuild", "msiinfo", "wine", "wineserver", "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-windres", "rsvg-convert")
+	schema := bomSchema(t)
 	t.Chdir("../..")
 	older, newer := installers(t, "v1.2.3"), installers(t, "v1.10.0")
 	t.Run("same bytes twice", func(t *testing.T) {
@@ -35,7 +36,7 @@ func TestMSI(t *testing.T) {
 		}
 	})
 	for _, file := range newer.files {
-		checkBill(t, file)
+		checkBill(t, schema, file)
 	}
 	w := startWine(t)
 	for i, scope := range []scope{

@@ -80,7 +80,7 @@ func TestPackages(t *testing.T) {
 		say(t, append([]string{"lintian", "--fail-on", "error"}, debs...)...)
 	})
 	t.Run("verified", func(t *testing.T) { checkVerified(t, r) })
-	t.Run("single file", func(t *testing.T) { checkSingle(t, r) })
+	t.Run("single file", func(t *testing.T) { checkSingle(t, r, schema) })
 	t.Run("tampered", func(t *testing.T) { checkTampered(t, r, public) })
 }
 
@@ -326,13 +326,13 @@ func checkTampered(t *testing.T, r *rel, public ed25519.PublicKey) {
 
 // checkSingle starts the single file in an empty home. The window is a stand-in: it
 // takes minutes to compile.
-func checkSingle(t *testing.T, r *rel) {
+func checkSingle(t *testing.T, r *rel, schema *jsonschema.Schema) {
 	say(t, "cp", filepath.Join(r.build, "cie"), filepath.Join(r.build, "cie-gui"))
 	if err := r.make("single"); err != nil {
 		t.Fatal(err)
 	}
 	file := onlyOne(t, filepath.Join(r.out, "cie-1.2.3-*.run"))
-	checkBill(t, file)
+	checkBill(t, schema, file)
 	home := t.TempDir()
 	for name, value := range map[string]string{"HOME": home, "XDG_DATA_HOME": "", "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": "", "CIE_LANG": "en"} {
 		t.Setenv(name, value)
