@@ -34,6 +34,7 @@ type Card struct {
 	pan     PAN      // zero after Resume
 	root    bool     // the root directory is current, not DF_CIE
 	noName  bool     // the card does not know the name of the application
+	private byte     // private key set for algorithmSignature, 0 none
 	proven  bool     // Authenticate succeeded on this channel
 }
 
@@ -99,7 +100,7 @@ func (c *Card) Close() {
 		c.channel.wipe()
 		c.channel = nil
 	}
-	c.proven = false
+	c.proven, c.private = false, 0
 }
 
 // selectRoot makes the IAS root current: by name, and where the card does not

@@ -221,10 +221,10 @@ func TestAuthenticateClosesOnError(t *testing.T) {
 			link.answers = append(link.answers, line.answer)
 		}
 		link.answers = append(link.answers, []byte{0x6F, 0x00})
-		c := &Card{link: link}
+		c := &Card{link: link, private: keyServices}
 		err := c.Authenticate(v.random(t), v.parameters(t))
-		if err == nil || c.channel != nil || c.proven {
-			t.Errorf("refused at %s: %v, channel %v, proven %v", l.name, err, c.channel != nil, c.proven)
+		if err == nil || c.channel != nil || c.proven || c.private != 0 {
+			t.Errorf("refused at %s: %v, channel %v, proven %v, key %02X", l.name, err, c.channel != nil, c.proven, c.private)
 		}
 		if r, err := c.send(apdu.Command{INS: insGetChallenge, Ne: 8}); err != nil || r.SW != 0x6F00 || link.sent[len(link.sent)-1][0] != 0 {
 			t.Errorf("refused at %s: the next command is protected, or %v", l.name, err)

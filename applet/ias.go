@@ -33,8 +33,10 @@ const (
 	swNoSession          = 0x6882 // secure messaging not supported: there is no session
 	swNotSatisfied       = 0x6982 // security status not satisfied
 	swBlocked            = 0x6983
+	swConditions         = 0x6985 // conditions of use not satisfied
 	swMissingObject      = 0x6987 // secure messaging object missing
 	swWrongObject        = 0x6988 // secure messaging object wrong
+	swNoReference        = 0x6A88 // the key or object meant does not exist, or none was chosen
 	swOffset             = 0x6B00 // offset beyond the end of the file
 	sw1MoreData     byte = 0x61
 	sw1WrongLe      byte = 0x6C

@@ -1,6 +1,7 @@
 package applet
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/softwarecie/cie/applet/apdu"
@@ -29,19 +30,32 @@ func (c *Card) SignServices(data []byte) ([]byte, error) {
 	return signature, at(StepServices, err)
 }
 
+// sign chooses the key and has it sign. A card remembers the choice; one that has
+// forgotten it is told again.
 func (c *Card) sign(key byte, data []byte) ([]byte, error) {
 	if len(data) == 0 || len(data) > MaxSignData {
 		return nil, fmt.Errorf("%d bytes cannot be signed at once", len(data))
-	}
-	// The key is chosen for each signature, as every terminal does: no source says
-	// that a card remembers it.
-	environment := []byte{0x80, 0x01, algorithmSignature, 0x84, 0x01, key}
-	if err := c.run(apdu.Command{INS: insMSE, P1: 0x41, P2: 0xA4, Data: environment}); err != nil {
-		return nil, err
 	}
 	command := apdu.Command{INS: insInternalAuthenticate, Data: data}
 	if c.channel == nil {
 		command.Ne = apdu.MaxShortNe
 	}
+	if c.private == key {
+		signature, err := c.ask(command)
+		if !unchosen(err) {
+			return signature, err
+		}
+	}
+	environment := []byte{0x80, 0x01, algorithmSignature, 0x84, 0x01, key}
+	if err := c.run(apdu.Command{INS: insMSE, P1: 0x41, P2: 0xA4, Data: environment}); err != nil {
+		return nil, err
+	}
+	c.private = key
 	return c.ask(command)
+}
+
+// unchosen says whether a card may have refused to sign for want of a key.
+func unchosen(err error) bool {
+	var refused *apdu.StatusError
+	return errors.As(err, &refused) && (refused.SW == swConditions || refused.SW == swNoReference)
 }

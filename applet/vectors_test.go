@@ -294,8 +294,7 @@ func TestVectorsServicesKey(t *testing.T) { // set 9
 	s := &script{t: t, lines: []line{
 		{"MSE SET", unhex(t, "002241A406800102840183"), ok(nil)},
 		{"INTERNAL AUTHENTICATE", command, ok(v.get(t, "9", "answer"))},
-		{"again MSE SET", unhex(t, "002241A406800102840183"), ok(nil)},
-		{"again INTERNAL AUTHENTICATE", command, ok(v.get(t, "9", "answer"))},
+		{"again, environment set", command, ok(v.get(t, "9", "answer"))},
 	}}
 	c := &Card{link: s}
 	for range 2 {
@@ -308,6 +307,27 @@ func TestVectorsServicesKey(t *testing.T) { // set 9
 	copy(pan[:], v.get(t, "1", "test EF D003 (PAN)")[5:11])
 	if got, want := pan.String(), string(v.get(t, "9", "pairing-cache: text of PAN bytes 5..10")); got != want {
 		t.Errorf("PAN = %s, want %s", got, want)
+	}
+}
+
+// A card that has forgotten which key was chosen is told again; another refusal is
+// the answer.
+func TestKeyChosenAgain(t *testing.T) {
+	v := loadVectors(t)
+	choose, command := unhex(t, "002241A406800102840183"), unhex(t, "0088000003010203"+"00")
+	for _, refusal := range []apdu.SW{0x6985, 0x6A88} {
+		s := &script{t: t, lines: []line{
+			{"INTERNAL AUTHENTICATE", command, []byte{byte(refusal >> 8), byte(refusal)}},
+			{"MSE SET", choose, ok(nil)},
+			{"again INTERNAL AUTHENTICATE", command, ok(v.get(t, "9", "answer"))},
+		}}
+		if _, err := (&Card{link: s, private: keyServices}).SignServices([]byte{1, 2, 3}); err != nil {
+			t.Errorf("%v: %v", refusal, err)
+		}
+	}
+	s := &script{t: t, lines: []line{{"INTERNAL AUTHENTICATE", command, []byte{0x69, 0x82}}}}
+	if _, err := (&Card{link: s, private: keyServices}).SignServices([]byte{1, 2, 3}); err == nil {
+		t.Error("6982 is no error")
 	}
 }
 

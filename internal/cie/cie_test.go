@@ -134,7 +134,7 @@ func TestAPDUBudget(t *testing.T) {
 			var l *Login
 			budget(t, "login that lingers", apdus(card, func() { var err error; l, err = h.Login(ctx, here, digits("5678")); must(t, err) }), 21)
 			budget(t, "signature after it", apdus(card, func() { checkSignature(t, l, "one") }), 3)
-			budget(t, "second signature", apdus(card, func() { checkSignature(t, l, "two") }), 3)
+			budget(t, "second signature", apdus(card, func() { checkSignature(t, l, "two") }), 2)
 			l.Close()
 			budget(t, "change", apdus(card, func() { _, err := h.ChangePIN(ctx, here, digits("5678"), digits("11223344")); must(t, err) }), 23)
 			budget(t, "unblock", apdus(card, func() { _, err := h.UnblockPIN(ctx, here, digits("87654321"), digits("55667788")); must(t, err) }), 24)

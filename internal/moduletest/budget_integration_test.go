@@ -62,8 +62,8 @@ func TestAPDUBudget(t *testing.T) {
 		key = found[0]
 	}
 	costs("login with 4 digits, and a signature", 24, func() { login("5678"); sign() })
-	costs("signature at once", 3, sign)
-	costs("nine more", 27, func() {
+	costs("signature at once", 2, sign)
+	costs("nine more", 18, func() {
 		for range 9 {
 			sign()
 		}
