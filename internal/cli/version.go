@@ -52,16 +52,16 @@ func (a *App) verify(keyFile string, files []string) error {
 		return a.verifyInstalled(key)
 	}
 	for _, file := range files {
-		folder, names := filepath.Split(file)
+		folder, name := filepath.Split(file)
 		info, err := os.Stat(file)
 		if err != nil {
 			return err
 		}
-		one := []string{names}
+		names := []string{name}
 		if info.IsDir() {
-			folder, one = file, nil
+			folder, names = file, nil
 		}
-		good, err := release.Check(key, folder, one...)
+		good, err := release.Check(key, folder, names...)
 		if err != nil {
 			return err
 		}
