@@ -25,9 +25,14 @@ func TestMSI(t *testing.T) {
 	rig.Need(t, "wixl", "msibuild", "msiinfo", "wine", "wineserver", "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-windres", "rsvg-convert")
 	schema := bomSchema(t)
 	t.Chdir("../..")
-	older, newer := installers(t, "v1.2.3"), installers(t, "v1.10.0")
+	build, whole := os.Getenv("CIE_WINDOWS"), true
+	if build == "" {
+		build, whole = "build/test-windows", false
+		say(t, "installer/windows/build.sh", build, "cie", "cie-pkcs11-helper")
+	}
+	older, newer := installers(t, build, whole, "v1.2.3"), installers(t, build, whole, "v1.10.0")
 	t.Run("same bytes twice", func(t *testing.T) {
-		for i, file := range installers(t, "v1.2.3").files {
+		for i, file := range installers(t, build, whole, "v1.2.3").files {
 			first, err := os.ReadFile(older.files[i])
 			second, err2 := os.ReadFile(file)
 			if err := errors.Join(err, err2); err != nil || !bytes.Equal(first, second) {
@@ -95,17 +100,16 @@ type made struct {
 	window   bool
 }
 
-func installers(t *testing.T, version string) made {
+// installers makes them of what was built: all programs, or two.
+func installers(t *testing.T, build string, whole bool, version string) made {
 	t.Helper()
 	t.Setenv("CIE_VERSION", version)
-	r := &rel{arch: "amd64", build: os.Getenv("CIE_WINDOWS"), out: t.TempDir(), known: map[string]string{}}
+	r := &rel{arch: "amd64", build: build, out: t.TempDir(), known: map[string]string{}}
 	if err := r.read(); err != nil {
 		t.Fatal(err)
 	}
-	m := made{version: strings.TrimPrefix(version, "v"), window: r.build != ""}
-	if r.build == "" {
-		r.build = "build/test-windows"
-		say(t, "installer/windows/build.sh", r.build, "cie", "cie-pkcs11-helper")
+	m := made{version: strings.TrimPrefix(version, "v"), window: whole, build: build}
+	if !whole {
 		r.Packages = slices.DeleteFunc(r.Packages, func(p pkg) bool { return contents[p.Name] == nil })
 	}
 	for _, p := range r.Packages {
@@ -116,7 +120,6 @@ func installers(t *testing.T, version string) made {
 	if err := r.make("msi"); err != nil {
 		t.Fatal(err)
 	}
-	m.build = r.build
 	m.files = []string{filepath.Join(r.out, "cie-"+m.version+"-amd64.msi"), filepath.Join(r.out, "cie-"+m.version+"-amd64-user.msi")}
 	return m
 }
@@ -149,21 +152,42 @@ func (w *wine) command(name string, args ...string) *exec.Cmd {
 	return c
 }
 
+// run runs a program of Windows, and returns what it and its errors say. It prints
+// into files: wine's services would hold a pipe open after its end.
+func (w *wine) run(args ...string) (out, failure string, err error) {
+	folder := filepath.Dir(w.prefix)
+	c := w.command("wine", args...)
+	var files []*os.File
+	for _, name := range []string{"out", "failure"} {
+		file, err := os.Create(filepath.Join(folder, name))
+		if err != nil {
+			return "", "", err
+		}
+		defer file.Close()
+		files = append(files, file)
+	}
+	c.Stdout, c.Stderr = files[0], files[1]
+	err = c.Run()
+	for i, text := range []*string{&out, &failure} {
+		content, err2 := os.ReadFile(files[i].Name())
+		*text, err = strings.ReplaceAll(string(content), "\r", ""), errors.Join(err, err2)
+	}
+	return out, failure, err
+}
+
 func (w *wine) try(args ...string) error {
-	return w.command("wine", args...).Run()
+	_, _, err := w.run(args...)
+	return err
 }
 
 // must runs a program that must succeed, and returns what it prints.
 func (w *wine) must(args ...string) string {
 	w.t.Helper()
-	c := w.command("wine", args...)
-	var failure strings.Builder
-	c.Stderr = &failure
-	out, err := c.Output()
+	out, failure, err := w.run(args...)
 	if err != nil {
-		w.t.Fatalf("%q: %v\n%s%s", args, err, out, failure.String())
+		w.t.Fatalf("%q: %v\n%s%s", args, err, out, failure)
 	}
-	return strings.ReplaceAll(string(out), "\r", "")
+	return out
 }
 
 func (w *wine) install(file string, properties ...string) {
@@ -188,8 +212,8 @@ func (w *wine) there(path string) bool {
 
 // value is one of the registry, "" where there is none.
 func (w *wine) value(key, name string) string {
-	out, _ := w.command("wine", "reg", "query", key, "/v", name).Output()
-	for _, line := range strings.Split(string(out), "\n") {
+	out, _, _ := w.run("reg", "query", key, "/v", name)
+	for _, line := range strings.Split(out, "\n") {
 		if _, value, found := strings.Cut(line, "    REG_"); found {
 			_, value, _ = strings.Cut(value, "    ")
 			return strings.TrimSpace(value)
@@ -231,9 +255,9 @@ func (w *wine) installed(s scope, m made) {
 // listed are our versions in the list of programs; wine has but the computer's.
 func (w *wine) listed() (versions []string) {
 	const key = `HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall`
-	out, _ := w.command("wine", "reg", "query", key, "/s").Output()
+	out, _, _ := w.run("reg", "query", key, "/s")
 	ours := false
-	for _, line := range strings.Split(strings.ReplaceAll(string(out), "\r", ""), "\n") {
+	for _, line := range strings.Split(out, "\n") {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "    REG_SZ    ")
 		switch {
 		case strings.HasPrefix(line, "HKEY_"):
@@ -278,7 +302,7 @@ func (w *wine) window(s scope) {
 		w.t.Fatal(err)
 	}
 	defer func() {
-		_ = w.command("wine", "taskkill", "/f", "/im", "cie-gui.exe").Run()
+		_ = w.try("taskkill", "/f", "/im", "cie-gui.exe")
 		_ = c.Wait()
 	}()
 	if !w.display.There("Your CIE", 2*time.Minute) {
