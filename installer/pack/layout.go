@@ -107,7 +107,9 @@ func (r *rel) layOut(p *pkg, format, root string) error {
 	if err := r.documents(p, format, root); err != nil {
 		return err
 	}
-	if err := r.installedList(p, format, root); err != nil {
+	// What lies in /etc is the administrator's to change.
+	usr := filepath.Join(root, "usr")
+	if err := r.installedList(p.Name, format, usr, path.Join("share", "cie", p.Name), files(usr)); err != nil {
 		return err
 	}
 	return r.stamp(root)

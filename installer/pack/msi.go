@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -20,6 +22,7 @@ type installation struct {
 	Version, Full            string // as Windows compares it; as the release calls it
 	User                     bool   // for one person, without an administrator
 	Packages                 []pkg
+	Lists                    []string // files of each package's own folder
 }
 
 // Feature is the package's name in the MSI, as in ADDLOCAL=cli,pkcs11.
@@ -61,6 +64,13 @@ func (r *rel) installer(i installation, folder, file string) error {
 	}
 	if err := errors.Join(r.install("msi", filepath.Join(r.build, "cie.ico"), "/", folder), r.licences(folder)); err != nil {
 		return err
+	}
+	for _, p := range i.Packages {
+		own := path.Join("packages", p.Name)
+		if err := r.installedList(p.Name, "msi", folder, own, append(slices.Clone(p.Windows), licencesName)); err != nil {
+			return err
+		}
+		i.Lists = files(filepath.Join(folder, own))
 	}
 	script, err := template.ParseFiles("installer/windows/cie.wxs")
 	if err != nil {
@@ -124,6 +134,8 @@ func rest(i installation) (args []string) {
 	return args
 }
 
+const licencesName = "licences.txt"
+
 // licences puts ours and those of the modules into one file, as Windows' editors
 // want it.
 func (r *rel) licences(folder string) error {
@@ -136,7 +148,7 @@ func (r *rel) licences(folder string) error {
 		return err
 	}
 	text := r.Windows.Name + "\n" + r.Homepage + "\n\n" + string(own) + "\nThe modules that the programs hold:\n\n" + string(modules)
-	return write(filepath.Join(folder, "licences.txt"), []byte(strings.ReplaceAll(text, "\n", "\r\n")), 0o644)
+	return write(filepath.Join(folder, licencesName), []byte(strings.ReplaceAll(text, "\n", "\r\n")), 0o644)
 }
 
 // codeOf is the package code: another one for every other content.

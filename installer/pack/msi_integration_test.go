@@ -4,6 +4,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"io/fs"
 	"maps"
@@ -24,6 +26,11 @@ import (
 func TestMSI(t *testing.T) {
 	rig.Need(t, "wixl", "msibuild", "msiinfo", "wine", "wineserver", "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-windres", "rsvg-convert")
 	schema := bomSchema(t)
+	key := filepath.Join(t.TempDir(), "key.pem")
+	der, err := x509.MarshalPKIXPublicKey(releaseKey(t))
+	if err = errors.Join(err, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir("../..")
 	build, whole := os.Getenv("CIE_WINDOWS"), true
 	if build == "" {
@@ -54,6 +61,7 @@ func TestMSI(t *testing.T) {
 			w.install(older.files[i])
 			w.installed(scope, older)
 			w.used(scope)
+			w.verified(scope, older, key)
 			w.install(newer.files[i])
 			w.installed(scope, newer)
 			if err := w.try("msiexec", "/i", older.files[i], "/qn"); err == nil {
@@ -96,6 +104,7 @@ type made struct {
 	files    []string
 	build    string
 	version  string
+	packages int // that are installed unasked
 	programs []string
 	window   bool
 }
@@ -113,7 +122,8 @@ func installers(t *testing.T, build string, whole bool, version string) made {
 		r.Packages = slices.DeleteFunc(r.Packages, func(p pkg) bool { return contents[p.Name] == nil })
 	}
 	for _, p := range r.Packages {
-		if p.Name != "cie-emulator" { // only for who asks for it
+		if p.Name != "cie-emulator" && len(p.Windows) > 0 { // that only for who asks for it
+			m.packages++
 			m.programs = append(m.programs, p.Windows...)
 		}
 	}
@@ -225,7 +235,7 @@ func (w *wine) value(key, name string) string {
 // installed sees that a version is there whole, and told to Windows.
 func (w *wine) installed(s scope, m made) {
 	w.t.Helper()
-	for _, name := range append(slices.Clone(m.programs), "licences.txt") {
+	for _, name := range append(slices.Clone(m.programs), licencesName) {
 		if !w.there(s.folder + `\` + name) {
 			w.t.Errorf("%s is missing", name)
 		}
@@ -291,6 +301,21 @@ func (w *wine) used(s scope) {
 	if out := w.must(program, s.folder+`\cie-pkcs11.dll`); !strings.Contains(out, "all as wanted") {
 		w.t.Errorf("the library: %s", out)
 	}
+}
+
+// verified has the program verify what is installed.
+func (w *wine) verified(s scope, m made, key string) {
+	w.t.Helper()
+	verify := []string{s.folder + `\cie.exe`, "version", "--verify", "--key", key}
+	if out := w.must(verify...); strings.Count(out, "✓ cie-") != m.packages {
+		w.t.Errorf("cie version --verify: %s", out)
+	}
+	changed := w.host(s.folder + `\` + licencesName)
+	change(w.t, changed)
+	if err := w.try(verify...); err == nil {
+		w.t.Error("a changed file is not found")
+	}
+	change(w.t, changed) // back
 }
 
 // window starts the window of the installed program, with emulated cards, and takes

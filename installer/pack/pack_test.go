@@ -141,9 +141,15 @@ func TestInstalledList(t *testing.T) {
 	}
 	program := filepath.Join(root, "usr/bin/cie")
 	public := private.Public().(ed25519.PublicKey)
-	if err := r.installedList(&r.Packages[0], "tar", root); err != nil {
-		t.Fatal(err)
+	usr := filepath.Join(root, "usr")
+	names := files(usr)
+	list := func() {
+		t.Helper()
+		if err := r.installedList("cie-cli", "tar", usr, "share/cie/cie-cli", names); err != nil {
+			t.Fatal(err)
+		}
 	}
+	list()
 	if _, err := release.CheckInstalled(public, program); !errors.Is(err, release.ErrNoList) {
 		t.Errorf("without a signature: %v", err)
 	}
@@ -151,12 +157,7 @@ func TestInstalledList(t *testing.T) {
 		t.Errorf("%s, %v: no key is there", flags, err)
 	}
 	t.Setenv("CIE_RELEASE_KEY", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
-	if err := os.RemoveAll(filepath.Join(root, "usr/share/cie")); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.installedList(&r.Packages[0], "tar", root); err != nil {
-		t.Fatal(err)
-	}
+	list()
 	all, err := release.CheckInstalled(public, program)
 	if err != nil || len(all) != 1 || all[0].Name != "cie-cli" || all[0].Version != "1.2.3" || all[0].Files != 3 {
 		t.Errorf("%+v, %v", all, err)

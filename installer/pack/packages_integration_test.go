@@ -346,6 +346,9 @@ func checkSingle(t *testing.T, r *rel, schema *jsonschema.Schema) {
 	if got := say(t, file, "version"); got != "cie 1.2.3\n" {
 		t.Errorf("says %q", got)
 	}
+	if got := say(t, file, "version", "--verify"); !strings.Contains(got, "✓ cie 1.2.3") {
+		t.Errorf("verified: %q", got)
+	}
 	say(t, file, "browser", "add", "chromium")
 	moved := filepath.Join(home, "somewhere else.run")
 	if err := os.Rename(file, moved); err != nil {

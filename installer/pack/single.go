@@ -10,9 +10,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-
-	"github.com/softwarecie/cie/internal/release"
 )
 
 // single makes the single file: the head that installer/single is, and a ZIP
@@ -48,7 +47,7 @@ func (r *rel) single() error {
 	return r.bill(file, folder)
 }
 
-// listed adds to a folder what the head reads: licences, the release, the hashes of
+// listed adds to a folder what the head reads: licences, the release, the list of
 // all that, and its sentences.
 func (r *rel) listed(folder string) error {
 	own, err := os.ReadFile("LICENSE")
@@ -71,19 +70,9 @@ func (r *rel) listed(folder string) error {
 	if err != nil {
 		return err
 	}
-	sums, last := "", ""
-	for _, name := range files(folder) {
-		sum, err := release.Sum(filepath.Join(folder, name))
-		if err != nil {
-			return err
-		}
-		if line := sum + "  " + name + "\n"; name == "release" {
-			last = line // put in place when all others are
-		} else {
-			sums += line
-		}
-	}
-	return errors.Join(write(filepath.Join(folder, release.List), []byte(sums+last), 0o644), write(filepath.Join(folder, "sentences.json"), texts, 0o644))
+	const last = "release" // put in place when all others are
+	names := slices.DeleteFunc(files(folder), func(name string) bool { return name == last })
+	return errors.Join(r.installedList(r.Name, "single", folder, ".", append(names, last)), write(filepath.Join(folder, "sentences.json"), texts, 0o644))
 }
 
 // sentences are the texts of the catalogues, by language, whose keys begin so.

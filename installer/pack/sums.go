@@ -28,17 +28,14 @@ func (r *rel) sums() error {
 	return r.list(r.out, r.out, names)
 }
 
-// installedList puts into a package the list of what it installs, by which "cie
-// version --verify" finds changed files; but for what lies in /etc, which is the
-// administrator's to change. Names are as seen from /usr.
-func (r *rel) installedList(p *pkg, format, root string) error {
-	usr := filepath.Join(root, "usr")
-	folder := path.Join("share", "cie", p.Name)
+// installedList puts into a folder of a package what "cie version --verify" reads:
+// what the package is, and the list of what it installs. Names are as seen from root.
+func (r *rel) installedList(name, format, root, folder string, names []string) error {
 	origin := path.Join(folder, release.Origin)
-	if err := write(filepath.Join(usr, origin), fmt.Appendf(nil, "%s %s %s\n", p.Name, r.version, format), 0o644); err != nil {
+	if err := write(filepath.Join(root, origin), fmt.Appendf(nil, "%s %s %s\n", name, r.version, format), 0o644); err != nil {
 		return err
 	}
-	return r.list(usr, filepath.Join(usr, folder), files(usr))
+	return r.list(root, filepath.Join(root, folder), append([]string{origin}, names...))
 }
 
 // list writes the list of some files below root into a folder, and its signature if

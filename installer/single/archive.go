@@ -15,12 +15,13 @@ import (
 
 // What the archive holds beside the programs.
 const (
-	sumsName    = "SHA256SUMS"     // of all other files, as sha256sum writes it
-	releaseName = "release"        // seconds since 1970 of the commit, a space, the version
-	textsName   = "sentences.json" // by language and key
+	sumsName      = "SHA256SUMS"     // of all other files, as sha256sum writes it
+	signatureName = "SHA256SUMS.sig" // of that, for "cie version --verify"; not in every archive
+	releaseName   = "release"        // seconds since 1970 of the commit, a space, the version
+	textsName     = "sentences.json" // by language and key
 )
 
-// maxText bounds those three, in bytes.
+// maxText bounds those four, in bytes.
 const maxText = 1 << 20
 
 // An archive is what the file holds.

@@ -50,7 +50,7 @@ func (p place) put(a *archive) error {
 	if err == nil && date(string(present)) > date(a.release) {
 		return nil
 	}
-	for _, name := range append(a.names, sumsName) {
+	for _, name := range append(a.names, signatureName, sumsName) {
 		if err := p.file(a, name); err != nil {
 			return placed(err)
 		}
@@ -70,7 +70,10 @@ func placed(err error) error {
 // file puts one file in place if it is not there as it should be.
 func (p place) file(a *archive, name string) error {
 	target := filepath.Join(p.folder, name)
-	if name == sumsName {
+	switch {
+	case name == signatureName && a.files[name] == nil:
+		return gone(target) // that of an earlier release
+	case name == signatureName || name == sumsName:
 		text, err := a.text(name)
 		if err != nil {
 			return err
@@ -185,7 +188,7 @@ func (p place) remove() error {
 		failed = &problem{errStart, err}
 	}
 	failed = errors.Join(failed, gone(p.desktop), gone(p.icon))
-	for _, name := range append(names, sumsName) {
+	for _, name := range append(names, signatureName, sumsName) {
 		failed = errors.Join(failed, gone(filepath.Join(p.folder, name)))
 	}
 	_ = os.Remove(p.folder)

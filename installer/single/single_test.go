@@ -41,7 +41,11 @@ func made(t *testing.T, release string, change map[string]string) string {
 	out.WriteString("the head")
 	z := zip.NewWriter(&out)
 	z.SetOffset(int64(out.Len()))
-	for _, name := range append(names, sumsName, textsName) {
+	names = append(names, sumsName, textsName)
+	if content[signatureName] != "" {
+		names = append(names, signatureName)
+	}
+	for _, name := range names {
 		header := &zip.FileHeader{Name: name}
 		header.SetMode(0o644)
 		if strings.HasPrefix(content[name], "#!") {
@@ -119,6 +123,18 @@ func TestReleases(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(p.folder, releaseName), []byte("nonsense"), 0o600))
 	must(t, put(t, p, made(t, "1000 1.0.0\n", nil)))
 	has(t, library, "library of 1000 1.0.0\n", 0o644)
+}
+
+// The signature of the list is that of the same release, or none.
+func TestSigned(t *testing.T) {
+	p := empty(t)
+	signature := filepath.Join(p.folder, signatureName)
+	must(t, put(t, p, made(t, "1000 1.0.0\n", map[string]string{signatureName: "signature"})))
+	has(t, signature, "signature", 0o644)
+	must(t, put(t, p, made(t, "2000 2.0.0\n", nil)))
+	if _, err := os.Stat(signature); err == nil {
+		t.Error("a signature of another list is left")
+	}
 }
 
 // What was changed in place is put right.

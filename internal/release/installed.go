@@ -2,9 +2,10 @@ package release
 
 import (
 	"crypto/ed25519"
-	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,29 +20,33 @@ const Origin = "package"
 type Package struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
-	Format  string `json:"format"` // deb, rpm, arch, tar, msi
+	Format  string `json:"format"` // deb, rpm, arch, tar, msi, single
 	Files   int    `json:"files"`  // of its list, all as they were signed
 
 	folder string // of its list
 }
 
-// Installed finds the packages that came with a program: each has a list in a
-// folder of its own below ../share/cie, as seen from the program, or beside it. What
-// they say of themselves is not verified.
+// places are where the lists lie of packages that came with a program: as seen from
+// the folder above it, or from its own: those of an MSI, that of the single file.
+var places = []struct{ root, lists string }{{"..", "share/cie/*"}, {".", "packages/*"}, {".", "."}}
+
+// Installed finds the packages that came with a program, and the folder from which
+// their lists name files. What they say of themselves is not verified.
 func Installed(program string) (root string, all []Package) {
-	here := filepath.Dir(program)
-	root = filepath.Dir(here)
-	lists, _ := filepath.Glob(filepath.Join(root, "share", "cie", "*", List))
-	if beside := filepath.Join(here, List); len(lists) == 0 && exists(beside) {
-		root, lists = here, []string{beside}
-	}
-	for _, l := range lists {
-		p := Package{folder: filepath.Dir(l)}
-		text, _ := readSmall(filepath.Join(p.folder, Origin))
-		if words := strings.Fields(string(text)); len(words) == 3 {
-			p.Name, p.Version, p.Format = words[0], words[1], words[2]
+	for _, place := range places {
+		root = filepath.Join(filepath.Dir(program), place.root)
+		lists, _ := fs.Glob(os.DirFS(root), path.Join(place.lists, List)) // errs for a bad pattern only
+		for _, l := range lists {
+			p := Package{folder: filepath.Join(root, filepath.Dir(l))}
+			text, _ := readSmall(filepath.Join(p.folder, Origin))
+			if words := strings.Fields(string(text)); len(words) == 3 {
+				p.Name, p.Version, p.Format = words[0], words[1], words[2]
+			}
+			all = append(all, p)
 		}
-		all = append(all, p)
+		if len(all) > 0 {
+			break
+		}
 	}
 	return root, all
 }
@@ -91,9 +96,4 @@ func Program() (string, error) {
 		return "", err
 	}
 	return filepath.EvalSymlinks(program)
-}
-
-func exists(file string) bool {
-	_, err := os.Stat(file)
-	return !errors.Is(err, os.ErrNotExist)
 }

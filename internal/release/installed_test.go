@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"os"
+	"path"
 	"path/filepath"
 	"testing"
 )
@@ -58,15 +59,18 @@ func TestCheckInstalled(t *testing.T) {
 	}
 }
 
-// Beside the program, as on Windows.
+// The lists lie beside the program: one, or those of packages.
 func TestCheckInstalledBeside(t *testing.T) {
-	root := t.TempDir()
-	put(t, filepath.Join(root, "cie.exe"), "program")
-	put(t, filepath.Join(root, Origin), "cie 1.2.3 msi\n")
-	sign(t, root, ".", []string{"cie.exe", Origin})
-	all, err := CheckInstalled(public(), filepath.Join(root, "cie.exe"))
-	if err != nil || len(all) != 1 || all[0].Format != "msi" || all[0].Files != 2 {
-		t.Errorf("%+v, %v", all, err)
+	for _, tt := range []struct{ format, folder string }{{"single", "."}, {"msi", "packages/cie-cli"}} {
+		root := filepath.Join(t.TempDir(), "a [b]*")
+		put(t, filepath.Join(root, "cie.exe"), "program")
+		origin := path.Join(tt.folder, Origin)
+		put(t, filepath.Join(root, origin), "cie-cli 1.2.3 "+tt.format+"\n")
+		sign(t, root, tt.folder, []string{"cie.exe", origin})
+		all, err := CheckInstalled(public(), filepath.Join(root, "cie.exe"))
+		if err != nil || len(all) != 1 || all[0].Format != tt.format || all[0].Files != 2 {
+			t.Errorf("%+v, %v", all, err)
+		}
 	}
 }
 

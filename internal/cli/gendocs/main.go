@@ -84,7 +84,7 @@ With ` + "`--json`" + ` every answer is one object.
 | ` + "`site`" + ` | ` + "`landing`, `required`, `optional`, `tls13`" + `: addresses; ` + "`ca`" + `: file with the CA of the site, PEM (` + "`demo-site`" + `, first object) |
 | ` + "`attempt`" + ` | ` + "`door`, `outcome` (`ok`, `no-certificate`, `refused`, `failed`, `gone`), `holder`, `tax_code`, `issuer`, `genuine`, `version`, `cipher`, `signature`, `error`" + ` (` + "`demo-site`" + `, one object for each attempt; ` + "`login-test`" + `, the login that worked) |
 | ` + "`version`" + ` | of the program |
-| ` + "`packages`" + ` | installed, as they were signed: ` + "`name`, `version`, `format` (`deb`, `rpm`, `arch`, `tar`, `msi`), `files` (how many)" + ` (` + "`version --verify`" + `) |
+| ` + "`packages`" + ` | installed, as they were signed: ` + "`name`, `version`, `format` (`deb`, `rpm`, `arch`, `tar`, `msi`, `single`), `files` (how many)" + ` (` + "`version --verify`" + `) |
 | ` + "`files`" + ` | as they were signed (` + "`version --verify FILE`" + `) |
 | ` + "`newest`" + ` | ` + "`version`, `date`, `notes` (address), `expires`, `newer` (than this program)" + ` (` + "`update`" + `) |
 
