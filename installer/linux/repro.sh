@@ -5,7 +5,7 @@
 # times and with another umask, and prints the hashes. Fails if they differ.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-[ $# -gt 0 ] || { echo "usage: repro.sh deb|rpm|arch|tar|single..." >&2 && exit 2; }
+[ $# -gt 0 ] || { echo "usage: repro.sh deb|rpm|arch|tar|single|msi..." >&2 && exit 2; }
 arch=$(go env GOARCH)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -14,8 +14,20 @@ build() (
 	git clone --quiet "$folder/source" "$1"
 	cd "$1"
 	umask "$2"
-	installer/linux/build.sh "$arch" "build/linux-$arch"
-	go run ./installer/pack -out packages "${@:3}" >/dev/null
+	shift 2
+	linux=()
+	for format; do
+		[ "$format" != msi ] || continue
+		linux+=("$format")
+	done
+	if [ $# -gt ${#linux[@]} ]; then
+		installer/windows/build.sh build/windows-amd64
+		go run ./installer/pack -build build/windows-amd64 -out packages msi >/dev/null
+	fi
+	if [ ${#linux[@]} -gt 0 ]; then
+		installer/linux/build.sh "$arch" "build/linux-$arch"
+		go run ./installer/pack -arch "$arch" -out packages "${linux[@]}" >/dev/null
+	fi
 	go run ./installer/pack -out packages sums
 )
 
