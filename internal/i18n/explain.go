@@ -138,14 +138,15 @@ var situations = map[string]situation{
 	"login-closed":         {"CIE-LGN-06", unchanged},
 	"login-no-browser":     {"CIE-LGN-07", unchanged},
 
-	"usage":         {"CIE-APP-02", unchanged},
-	"internal":      {"CIE-APP-03", unchanged},
-	"timeout":       {"CIE-APP-04", unchanged},
-	"file":          {"CIE-APP-05", unchanged}, // argument file
-	"no-code-input": {"CIE-APP-06", unchanged},
-	"settings":      {"CIE-APP-07", unchanged},
-	"managed":       {"CIE-APP-08", unchanged},
-	"no-display":    {"CIE-APP-09", unchanged},
+	"usage":            {"CIE-APP-02", unchanged},
+	"internal":         {"CIE-APP-03", unchanged},
+	"timeout":          {"CIE-APP-04", unchanged},
+	"file":             {"CIE-APP-05", unchanged}, // argument file
+	"no-code-input":    {"CIE-APP-06", unchanged},
+	"settings":         {"CIE-APP-07", unchanged},
+	"managed":          {"CIE-APP-08", unchanged},
+	"no-display":       {"CIE-APP-09", unchanged},
+	"managed-settings": {"CIE-APP-10", unchanged},
 
 	"release-no-key":    {"CIE-REL-01", unchanged},
 	"release-key":       {"CIE-REL-02", unchanged},

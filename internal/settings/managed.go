@@ -15,8 +15,11 @@ import (
 	"github.com/softwarecie/cie/internal/wholefile"
 )
 
-// ErrManaged means that a setting is the administrator's, and cannot be changed here.
-var ErrManaged = situation.New("managed", "set by the administrator")
+// What is to be said of settings of the administrator.
+var (
+	ErrManaged      = situation.New("managed", "set by the administrator")                      // and not to be changed here
+	ErrManagedWrong = situation.New("managed-settings", "the administrator has set it wrongly") // beside ErrSettings
+)
 
 // Files are where settings stand. What the administrator has set wins, the policy
 // over the file.
@@ -55,7 +58,11 @@ func (f Files) administer(s Settings) (Settings, func(leaf) bool, error) {
 	s, file, wrongFile := onto(s, f.Managed)
 	s, policy, wrongPolicy := f.Policy.onto(s)
 	managed := func(l leaf) bool { return file.IsDefined(l.path()...) || policy.IsDefined(l.path()...) }
-	return s, managed, errors.Join(wrongFile, wrongPolicy)
+	err := errors.Join(wrongFile, wrongPolicy)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrManagedWrong, err)
+	}
+	return s, managed, err
 }
 
 // onto reads a file onto settings, and says what stands in it. Where it is wrong

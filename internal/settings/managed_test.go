@@ -58,7 +58,8 @@ func TestWrongManagedFile(t *testing.T) {
 	for _, text := range []string{"[pin]\nlinger = \"1h\"\n", "nonsense = 1\n", "= =", "\x00"} {
 		f := files(t, text, "language = \"de\"\n")
 		s, err := f.Load()
-		if !errors.Is(err, ErrSettings) || s.Language != "de" {
+		var keyed interface{ MessageKey() string }
+		if !errors.Is(err, ErrSettings) || !errors.As(err, &keyed) || keyed.MessageKey() != "managed-settings" || s.Language != "de" {
 			t.Errorf("%q: %v, language %q", text, err, s.Language)
 		}
 		if err := f.Save(s); !errors.Is(err, ErrSettings) {
