@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -38,6 +39,7 @@ type App struct {
 	Cards    cie.Cards // nil: the readers of this computer
 	Module   string    // path of the library for browsers; "": that of this program
 
+	columns  int // of the terminal, widest at most
 	json     bool
 	reader   string
 	code     codeFlags
@@ -53,9 +55,15 @@ type App struct {
 // Main runs the command line of this process and returns its exit status.
 func Main(version, key, feed string) int {
 	a := &App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Version: version, Key: key, Feed: feed, Getenv: os.Getenv}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := interruptible()
 	defer stop()
 	return a.Run(ctx, os.Args[1:])
+}
+
+// interruptible ends with Ctrl-C, and when the process is told to end: a terminal is
+// not left without echo, and no change of a PIN is cut off.
+func interruptible() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }
 
 // Run executes one command line.
@@ -68,6 +76,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	a.json = slices.Contains(args, "--json") // also where the rest of the line cannot be read
 	root.SetArgs(args)
 	root.SetErr(a.Err)
+	a.columns = columns(a.Out)
 	out := &output{to: a.Out}
 	a.Out = out
 	root.SetOut(out)
@@ -82,6 +91,19 @@ func (a *App) Run(ctx context.Context, args []string) int {
 		_ = a.client.Close()
 	}
 	return a.exit
+}
+
+// widest is the widest a text is written: longer lines are hard to read.
+const widest = 80
+
+// columns is how wide a text is written.
+func columns(out io.Writer) int {
+	if file, ok := out.(*os.File); ok {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+			return min(width, widest)
+		}
+	}
+	return widest
 }
 
 // An output remembers that something could not be written, so that no answer is lost
@@ -122,7 +144,8 @@ func (a *App) Command() *cobra.Command {
 	root.Long, root.Version = a.t("cli.cie")+"\n\n"+a.t("cli.cie.long"), a.Version
 	root.Example = "  cie status\n  cie pair\n  cie pin verify\n  cie status --json"
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.SetUsageFunc(a.help)
+	root.SetUsageFunc(a.howTo)
+	root.SetHelpFunc(a.help)
 	root.SetHelpCommand(a.helpCommand())
 	root.SetVersionTemplate("cie {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return a.flagError(err) })

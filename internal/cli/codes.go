@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -47,7 +48,7 @@ func (errNoInput) Unwrap() error      { return errUsage }
 
 // ask gets one code: from the descriptor if one was given, from the next line of
 // standard input, or from a person.
-func (a *App) ask(fd int, prompt string) (*secret.Buffer, error) {
+func (a *App) ask(ctx context.Context, fd int, prompt string) (*secret.Buffer, error) {
 	switch {
 	case fd == 0, fd < 0 && a.code.stdin:
 		return readCode(a.In)
@@ -65,7 +66,7 @@ func (a *App) ask(fd int, prompt string) (*secret.Buffer, error) {
 	case a.In == nil || !term.IsTerminal(int(a.In.Fd())):
 		return nil, errNoInput{}
 	}
-	return a.askPerson(prompt)
+	return a.askPerson(ctx, prompt)
 }
 
 // readCode reads up to the end of a line or of the file, a byte at a time,
@@ -105,8 +106,9 @@ const (
 	keyDelete    = 0x7F
 )
 
-// askPerson reads a code from the terminal without showing it.
-func (a *App) askPerson(prompt string) (*secret.Buffer, error) {
+// askPerson reads a code from the terminal without showing it. When ctx ends, the
+// terminal is as it was before.
+func (a *App) askPerson(ctx context.Context, prompt string) (*secret.Buffer, error) {
 	fmt.Fprint(a.Err, prompt)
 	fd := int(a.In.Fd())
 	before, err := term.MakeRaw(fd)
@@ -117,22 +119,48 @@ func (a *App) askPerson(prompt string) (*secret.Buffer, error) {
 		_ = term.Restore(fd, before)
 		fmt.Fprintln(a.Err)
 	}()
-	code := secret.New(maxTyped + 1)
-	for n := 0; ; {
-		if m, err := a.In.Read(code.Bytes()[n : n+1]); m != 1 || err != nil {
+	return typedCode(ctx, a.In)
+}
+
+// typedCode reads keys up to Enter. Reading a terminal cannot be interrupted: another
+// goroutine waits for each key, and is left behind when ctx ends.
+func typedCode(ctx context.Context, keyboard io.Reader) (_ *secret.Buffer, err error) {
+	code := secret.New(maxTyped)
+	defer func() {
+		if err != nil {
 			code.Wipe()
-			return nil, errNoInput{}
 		}
-		switch c := code.Bytes()[n]; {
+	}()
+	key, wanted, pressed := secret.New(1), make(chan struct{}), make(chan error, 1)
+	defer close(wanted)
+	go func() {
+		for range wanted {
+			_, err := io.ReadFull(keyboard, key.Bytes())
+			pressed <- err
+		}
+	}()
+	for n := 0; ; {
+		wanted <- struct{}{}
+		select {
+		case err := <-pressed:
+			if err != nil {
+				return nil, errNoInput{}
+			}
+		case <-ctx.Done():
+			return nil, errCancelled{}
+		}
+		c := key.Bytes()[0]
+		clear(key.Bytes())
+		switch {
 		case c == '\r', c == '\n':
 			code.Truncate(n)
 			return code, nil
 		case c == keyInterrupt, c == keyEnd:
-			code.Wipe()
 			return nil, errCancelled{}
 		case c == keyBackspace || c == keyDelete:
 			n = max(n-1, 0)
 		case c > ' ' && n < maxTyped: // blanks between the halves are welcome
+			code.Bytes()[n] = c
 			n++
 		}
 	}
@@ -145,12 +173,12 @@ func (errCancelled) Error() string      { return "cancelled" }
 func (errCancelled) MessageKey() string { return "cancelled" }
 
 // askNewPIN asks for a new PIN, a person twice.
-func (a *App) askNewPIN() (*secret.Buffer, error) {
-	first, err := a.ask(a.code.newPIN, a.t("prompt.new-pin"))
+func (a *App) askNewPIN(ctx context.Context) (*secret.Buffer, error) {
+	first, err := a.ask(ctx, a.code.newPIN, a.t("prompt.new-pin"))
 	if err != nil || a.code.given() {
 		return first, err
 	}
-	second, err := a.ask(-1, a.t("prompt.new-pin-again"))
+	second, err := a.ask(ctx, -1, a.t("prompt.new-pin-again"))
 	if err != nil {
 		first.Wipe()
 		return nil, err

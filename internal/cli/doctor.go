@@ -49,6 +49,9 @@ func (a *App) doctorCommand() *cobra.Command {
 }
 
 func (a *App) doctor(ctx context.Context, f doctorFlags) error {
+	if f.report != "" && !f.yes && !a.interactive() {
+		return a.usage("nobody-to-ask", "name", "--yes")
+	}
 	r, err := browser.Installed(a.Module)
 	if err != nil {
 		return err

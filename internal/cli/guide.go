@@ -13,9 +13,6 @@ import (
 	"github.com/softwarecie/cie/internal/settings"
 )
 
-// guideColumns is the width of a guide on the terminal.
-const guideColumns = 80
-
 func (a *App) guideCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "guide [NAME]", Short: a.t("cli.guide"), Example: "  cie guide\n  cie guide lost", ValidArgs: guideNames(),
@@ -52,7 +49,7 @@ func (a *App) guide(_ context.Context, args []string) error {
 		if !slices.Contains(guideNames(), args[0]) {
 			return a.usage("guide-unknown", "name", args[0], "names", strings.Join(guideNames(), ", "))
 		}
-		text = guide.Load(a.messages.Language(), guide.Name(args[0])).Plain(guideColumns)
+		text = guide.Load(a.messages.Language(), guide.Name(args[0])).Plain(a.columns)
 	}
 	a.print("%s", strings.TrimSuffix(text, "\n"))
 	a.result.Output = text

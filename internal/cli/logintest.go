@@ -16,6 +16,7 @@ func (a *App) loginTestCommand() *cobra.Command {
 		return a.loginTest(ctx, program)
 	})
 	c.Flags().StringVar(&program, "browser", firstBrowser, a.t("cli.flag.browser"))
+	c.Flags().Lookup("browser").DefValue = "" // its text says it
 	return c
 }
 

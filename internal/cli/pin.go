@@ -65,7 +65,7 @@ func (a *App) pairCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		pin, err := a.ask(a.code.pin, a.t("prompt.pin"))
+		pin, err := a.ask(ctx, a.code.pin, a.t("prompt.pin"))
 		if err != nil {
 			return err
 		}
@@ -219,7 +219,7 @@ func (a *App) withPIN(ctx context.Context, do func(cie.Target, *secret.Buffer) e
 	if err != nil {
 		return err
 	}
-	pin, err := a.ask(a.code.pin, prompt)
+	pin, err := a.ask(ctx, a.code.pin, prompt)
 	if err != nil {
 		return err
 	}
@@ -235,7 +235,7 @@ func (a *App) withPIN(ctx context.Context, do func(cie.Target, *secret.Buffer) e
 func (a *App) changeCommand() *cobra.Command {
 	c := a.command("change", "cli.pin.change", "  cie pin change\n  cie pin change --pin-fd 3 --new-pin-fd 4 3<old 4<new", func(ctx context.Context, _ []string) error {
 		return a.withPIN(ctx, func(t cie.Target, pin *secret.Buffer) error {
-			next, err := a.askNewPIN()
+			next, err := a.askNewPIN(ctx)
 			if err != nil {
 				return err
 			}
@@ -267,12 +267,12 @@ func (a *App) unblockCommand() *cobra.Command {
 			return err
 		}
 		a.say(a.t("note.puk-limit"))
-		puk, err := a.ask(a.code.puk, a.t("prompt.puk"))
+		puk, err := a.ask(ctx, a.code.puk, a.t("prompt.puk"))
 		if err != nil {
 			return err
 		}
 		defer puk.Wipe()
-		next, err := a.askNewPIN()
+		next, err := a.askNewPIN(ctx)
 		if err != nil {
 			return err
 		}

@@ -141,6 +141,7 @@ func (a *App) signDigestCommand() *cobra.Command {
 			return a.write(out, signature)
 		})
 	c.Flags().StringVar(&name, "hash", "sha256", a.t("cli.flag.hash"))
+	c.Flags().Lookup("hash").DefValue = "" // its text says it
 	c.Flags().StringVar(&in, "in", "", a.t("cli.flag.in"))
 	c.Flags().StringVar(&out, "out", "", a.t("cli.flag.output"))
 	c.Flags().BoolVar(&isDigest, "digest", false, a.t("cli.flag.digest"))

@@ -2,18 +2,22 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/softwarecie/cie/applet/emulator"
 	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/i18n"
 )
 
 // A screen is what a person sees, and where they type.
@@ -178,6 +182,82 @@ func TestForgettingAsks(t *testing.T) {
 	}
 	if status, said := p.converse("forget --all", [2]string{"type “yes”", "yes"}); status != 0 || !strings.Contains(said, "is deleted") {
 		t.Errorf("forget, yes: %d\n%s", status, said)
+	}
+}
+
+// No line of help or of a guide is wider than the terminal, but for examples.
+func TestHelpFits(t *testing.T) {
+	const columns = 40
+	for _, args := range []string{"--help", "pin unblock --help", "login-test --help", "guide activation"} {
+		for _, l := range i18n.Languages() {
+			slave, master := terminal(t)
+			if err := unix.IoctlSetWinsize(int(slave.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: columns, Row: 24}); err != nil {
+				t.Fatal(err)
+			}
+			shown := make(chan string, 1)
+			go func() { all, _ := io.ReadAll(master); shown <- string(all) }()
+			a := App{Out: slave, Err: slave, Getenv: func(name string) string { return map[string]string{"CIE_LANG": string(l)}[name] }}
+			if status := a.Run(context.Background(), strings.Fields(args)); status != 0 {
+				t.Errorf("%s: status %d", args, status)
+			}
+			_ = slave.Close()
+			text := <-shown
+			if len(text) < 10*columns {
+				t.Errorf("%s: no more than\n%s", args, text)
+			}
+			for line := range strings.Lines(text) {
+				line = strings.TrimRight(line, "\r\n")
+				if utf8.RuneCountInString(line) > columns && !strings.HasPrefix(line, "  cie ") && strings.Contains(strings.TrimSpace(line), " ") {
+					t.Errorf("%s %s: %q", l, args, line)
+				}
+			}
+		}
+	}
+}
+
+// The test runs itself anew as a program that asks for a PIN, and ends it from outside:
+// the terminal shows again what is typed.
+func TestToldToEndAtAPrompt(t *testing.T) {
+	if os.Getenv("CIE_TEST_PROMPT") != "" {
+		a := App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, messages: i18n.Load(i18n.English)}
+		ctx, stop := interruptible()
+		defer stop()
+		if _, err := a.ask(ctx, -1, "PIN: "); !errors.Is(err, errCancelled{}) {
+			t.Errorf("asked: %v", err)
+		}
+		return
+	}
+	slave, master := terminal(t)
+	echoes := func() bool {
+		mode, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return mode.Lflag&unix.ECHO != 0
+	}
+	program := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$") //nolint:gosec // itself
+	program.Env = append(os.Environ(), "CIE_TEST_PROMPT=1")
+	program.Stdin, program.Stdout, program.Stderr = slave, slave, slave
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for until := time.Now().Add(20 * time.Second); echoes(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(until) {
+			_ = program.Process.Kill()
+			t.Fatal("no prompt without echo")
+		}
+	}
+	if _, err := master.WriteString("48"); err != nil {
+		t.Fatal(err)
+	}
+	if err := program.Process.Signal(unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := program.Wait(); err != nil {
+		t.Error(err)
+	}
+	if !echoes() {
+		t.Error("the terminal does not show what is typed")
 	}
 }
 

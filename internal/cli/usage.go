@@ -1,13 +1,17 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/softwarecie/cie/internal/guide"
 )
 
 // errUsage is a mistake on the command line.
@@ -110,8 +114,16 @@ func (a *App) completionCommand(root *cobra.Command) {
 	}
 }
 
-// help writes how a command is used.
-func (a *App) help(c *cobra.Command) error {
+// help writes what a command is for, and how it is used.
+func (a *App) help(c *cobra.Command, _ []string) {
+	for paragraph := range strings.SplitSeq(cmp.Or(c.Long, c.Short), "\n\n") {
+		fmt.Fprintln(c.OutOrStdout(), guide.Wrap(paragraph, a.columns, 0))
+	}
+	_ = a.howTo(c) // what cannot be written is remembered
+}
+
+// howTo writes how a command is used.
+func (a *App) howTo(c *cobra.Command) error {
 	out := c.OutOrStdout()
 	part := func(key string) { fmt.Fprintf(out, "\n%s\n", a.t(key)) }
 	fmt.Fprintln(out, a.t("cli.help.usage"))
@@ -126,22 +138,64 @@ func (a *App) help(c *cobra.Command) error {
 	}
 	if c.HasAvailableSubCommands() {
 		part("cli.help.commands")
+		var rows [][2]string
 		for _, sub := range c.Commands() {
 			if sub.IsAvailableCommand() || sub.Name() == "help" {
-				fmt.Fprintf(out, "  %-*s %s\n", sub.NamePadding(), sub.Name(), sub.Short)
+				rows = append(rows, [2]string{sub.Name(), sub.Short})
 			}
 		}
+		a.table(out, rows)
 	}
 	if c.HasAvailableLocalFlags() {
 		part("cli.help.flags")
-		fmt.Fprint(out, c.LocalFlags().FlagUsages())
+		a.table(out, options(c.LocalFlags()))
 	}
 	if c.HasAvailableInheritedFlags() {
 		part("cli.help.global")
-		fmt.Fprint(out, c.InheritedFlags().FlagUsages())
+		a.table(out, options(c.InheritedFlags()))
 	}
 	if c.HasAvailableSubCommands() {
-		fmt.Fprintf(out, "\n%s\n", a.t("cli.help.more", "command", c.CommandPath()+" "+a.t("cli.help.command")+" --help"))
+		fmt.Fprint(out, "\n"+guide.Wrap(a.t("cli.help.more", "command", c.CommandPath()+" "+a.t("cli.help.command")+" --help"), a.columns, 0))
 	}
 	return nil
+}
+
+// options are the names of options, with what they do.
+func options(flags *pflag.FlagSet) (rows [][2]string) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := "    --" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand + ", --" + f.Name
+		}
+		if f.Value.Type() != "bool" {
+			name += " …"
+		}
+		if !f.Hidden {
+			rows = append(rows, [2]string{name, f.Usage})
+		}
+	})
+	return rows
+}
+
+// least is the least width for what a name means; with less it stands below the name.
+const least = 40
+
+// table writes names with what they mean.
+func (a *App) table(out io.Writer, rows [][2]string) {
+	width := 0
+	for _, row := range rows {
+		width = max(width, len([]rune(row[0])))
+	}
+	const margin = 2
+	for _, row := range rows {
+		name := strings.Repeat(" ", margin) + row[0]
+		indent := margin + width + 2
+		if a.columns-indent < least {
+			fmt.Fprintln(out, name)
+			name, indent = "", 4*margin
+		}
+		text := guide.Wrap(row[1], a.columns-indent, 0)
+		text = strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n"+strings.Repeat(" ", indent))
+		fmt.Fprintf(out, "%-*s%s\n", indent, name, text)
+	}
 }

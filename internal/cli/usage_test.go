@@ -36,6 +36,7 @@ func TestUsage(t *testing.T) {
 		"login-test --browser links":   "“links” is neither",
 		"version --key x":              "go with --verify",
 		"browser add":                  "--system",
+		"doctor --report cie.zip":      "or say --yes",
 	} {
 		if r := p.run(args); r.status != exitUsage || r.Code != "CIE-APP-02" || !strings.Contains(r.Message, says) {
 			t.Errorf("%q: status %d, %s %q; want %q", args, r.status, r.Code, r.Message, says)

@@ -81,7 +81,7 @@ func spans(line string) []Span {
 // Plain is the page for a terminal of so many columns: links are followed by the
 // name of their guide, headings underlined, lines broken between words.
 func (g Guide) Plain(columns int) string {
-	out := underlined(g.Title, "=")
+	out := underlined(g.Title, "=", columns)
 	before := Heading
 	for _, b := range g.Blocks() {
 		text := ""
@@ -97,22 +97,23 @@ func (g Guide) Plain(columns int) string {
 		before = b.Kind
 		switch b.Kind {
 		case Heading:
-			out += underlined(text, "-")
+			out += underlined(text, "-", columns)
 		case Item:
-			out += wrap(b.Mark+" "+text, columns, len([]rune(b.Mark))+1)
+			out += Wrap(b.Mark+" "+text, columns, len([]rune(b.Mark))+1)
 		default:
-			out += wrap(text, columns, 0)
+			out += Wrap(text, columns, 0)
 		}
 	}
 	return out
 }
 
-func underlined(heading, stroke string) string {
-	return heading + "\n" + strings.Repeat(stroke, len([]rune(heading))) + "\n"
+func underlined(heading, stroke string, columns int) string {
+	return Wrap(heading, columns, 0) + strings.Repeat(stroke, min(len([]rune(heading)), columns)) + "\n"
 }
 
-// wrap breaks a line between words; what follows is indented.
-func wrap(line string, columns, indent int) string {
+// Wrap breaks a line between words, for a terminal of so many columns; what follows is
+// indented.
+func Wrap(line string, columns, indent int) string {
 	var out strings.Builder
 	width := 0
 	for i, word := range strings.Fields(line) {
