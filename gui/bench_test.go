@@ -152,3 +152,20 @@ func (b *bench) seesNow(key string, args ...any) {
 		b.test.Errorf("no %q in\n%s", text, b.seen())
 	}
 }
+
+// buttonOf is the button of the screen with a text.
+func (b *bench) buttonOf(key string) *button {
+	b.test.Helper()
+	var found *button
+	eachButton(b.body, func(x *button) {
+		if x.text == b.t(key) {
+			found = x
+		}
+	})
+	if found == nil {
+		b.test.Fatalf("no button %q in\n%s", b.t(key), b.seen())
+	}
+	return found
+}
+
+func (b *bench) weightOf(key string) weight { b.test.Helper(); return b.buttonOf(key).weight }

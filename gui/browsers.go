@@ -186,3 +186,69 @@ func (w *Window) stateOf(p browser.Place) fyne.CanvasObject {
 	}
 	return marked(iconCross, colorDanger, text)
 }
+
+// A standing is how one browser stands to the card.
+type standing struct {
+	product string
+	state   browser.State
+}
+
+// standings are those of the browsers of a person: of several profiles, that of the
+// first which is not connected. What else reads p11-kit's list is no browser.
+func standings(places []browser.Place) (all []standing) {
+	for _, p := range places {
+		if p.System || p.Kind == browser.P11Kit {
+			continue
+		}
+		i := slices.IndexFunc(all, func(s standing) bool { return s.product == p.Product })
+		switch {
+		case i < 0:
+			all = append(all, standing{p.Product, p.State})
+		case connected(all[i].state):
+			all[i].state = p.State
+		}
+	}
+	return all
+}
+
+func connected(s browser.State) bool { return s == browser.Registered || s == browser.Indirect }
+
+// lookAtBrowsers finds out how the browsers stand, beside the window's goroutine, and
+// has what is seen follow.
+func (w *Window) lookAtBrowsers() {
+	go func() {
+		r, err := w.deps.Browsers()
+		if err != nil {
+			return // their own screen says so
+		}
+		seen := standings(r.Places())
+		w.deps.Do(func() {
+			if !slices.Equal(seen, w.browsers) {
+				w.browsers = seen
+				w.tell()
+			}
+		})
+	}()
+}
+
+// browserLine says which browsers are connected, and leads to those that are not: the
+// next thing to do where none is.
+func (w *Window) browserLine() fyne.CanvasObject {
+	row, reached := beside(), 0
+	for _, s := range w.browsers {
+		icon, color, text := iconDot, colorQuiet, s.product+": "+w.t("browser.state."+string(s.state))
+		if connected(s.state) {
+			icon, color = iconCheck, colorGood
+			reached++
+		}
+		row.Add(marked(icon, color, unbroken(text)))
+	}
+	if reached == len(w.browsers) {
+		return row
+	}
+	connect := newButton(plain, w.t("win.browsers.connect"), func() { w.Open("win.browsers") })
+	if reached == 0 {
+		connect.weight = primary
+	}
+	return stacked(unit, row, beside(connect))
+}

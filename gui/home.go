@@ -16,7 +16,10 @@ type homeScreen struct {
 	box *fyne.Container
 }
 
-func newHome(w *Window) screen { return &homeScreen{w: w, box: stacked(2 * unit)} }
+func newHome(w *Window) screen {
+	w.lookAtBrowsers()
+	return &homeScreen{w: w, box: stacked(2 * unit)}
+}
 
 // Content is filled by the state.
 func (s *homeScreen) Content() fyne.CanvasObject { return s.box }
@@ -24,8 +27,25 @@ func (s *homeScreen) Content() fyne.CanvasObject { return s.box }
 // Leave has nothing to end.
 func (s *homeScreen) Leave() {}
 
-// StateChanged shows the cards.
+// StateChanged shows the cards. The button that has the focus keeps it, if it is
+// there again.
 func (s *homeScreen) StateChanged(now state) {
+	focus := ""
+	eachButton(s.box, func(b *button) {
+		if b.focused {
+			focus = b.text
+		}
+	})
+	s.draw(now)
+	eachButton(s.box, func(b *button) {
+		if focus != "" && b.text == focus {
+			focus = ""
+			s.w.win.Canvas().Focus(b)
+		}
+	})
+}
+
+func (s *homeScreen) draw(now state) {
 	s.box.RemoveAll()
 	switch {
 	case s.w.counter != nil:
@@ -60,17 +80,27 @@ func (s *homeScreen) cards(now state) {
 			s.box.Add(panel(stacked(2*unit, marked(iconCard, theme.ColorNamePrimary, paragraph(w.t("win.new-card", "reader", c.Reader.Name))), beside(pair)), theme.ColorNamePrimary))
 		}
 	}
+	if len(w.browsers) > 0 {
+		s.next(w.browserLine())
+	}
 	if try := w.tryLogin(); try != nil {
-		eachButton(s.box, func(b *button) {
-			if b.weight == primary { // something else comes first
-				try.weight = plain
-			}
-		})
-		s.box.Add(beside(try))
+		s.next(beside(try))
 	}
 	if len(now.paired) > 1 {
 		s.box.Add(beside(newButton(quiet, w.t("win.unpair.all"), func() { w.Go(newUnpair(now.paired...)) })))
 	}
+}
+
+// next adds something to do, whose main button is not that where another comes first.
+func (s *homeScreen) next(o fyne.CanvasObject) {
+	first := true
+	eachButton(s.box, func(b *button) { first = first && b.weight != primary })
+	eachButton(o, func(b *button) {
+		if !first && b.weight == primary {
+			b.weight = plain
+		}
+	})
+	s.box.Add(o)
 }
 
 // card shows one card: whose, until when, and what can be done with it.

@@ -1,9 +1,11 @@
 package gui
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/i18n"
 	"github.com/softwarecie/cie/pcsc"
@@ -44,5 +46,56 @@ func TestContactOnlyReader(t *testing.T) {
 	b.seesNow("win.first.pair.text")
 	if strings.Contains(b.seen(), b.t("error.contact-only.what")) {
 		t.Errorf("with another reader:\n%s", b.seen())
+	}
+}
+
+// Home says how the browsers stand. Where none is connected, that is the next thing to
+// do; what has the focus keeps it.
+func TestHomeShowsTheBrowsers(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	b.pairFirst()
+	b.Open(home)
+	b.sees("win.browsers.connect")
+	for _, want := range []string{"Firefox ESR: non collegato", "Chromium: non collegato"} {
+		if !strings.Contains(b.seen(), want) {
+			t.Errorf("no %q in\n%s", want, b.seen())
+		}
+	}
+	if b.weightOf("win.browsers.connect") != primary {
+		t.Error("nothing is connected, and that is not the next thing to do")
+	}
+	b.win.Canvas().Focus(b.buttonOf("win.change"))
+	b.tell()
+	if b.win.Canvas().Focused() != b.buttonOf("win.change") {
+		t.Error("the focus is lost")
+	}
+	r, err := b.demo.Browsers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	firefox := slices.DeleteFunc(r.Places(), func(p browser.Place) bool { return p.ID != benchFirefox })
+	if _, err := r.Change(firefox, browser.Registrar.PlanAdd); err != nil {
+		t.Fatal(err)
+	}
+	b.Open(home)
+	b.until("Firefox is connected", func() bool { return strings.Contains(b.seen(), "Firefox ESR: collegato") })
+	if b.weightOf("win.browsers.connect") == primary {
+		t.Error("a browser is connected, and the others are the next thing to do")
+	}
+}
+
+// Of several profiles the one counts that does not know the card; lists that are no
+// browser's do not.
+func TestStandings(t *testing.T) {
+	got := standings([]browser.Place{
+		{Product: "Firefox", State: browser.Registered},
+		{Product: "Firefox", State: browser.Absent},
+		{Product: "Chromium", State: browser.Broken},
+		{Product: "Chromium", State: browser.Registered},
+		{Product: "GnuTLS", Kind: browser.P11Kit},
+		{Product: "Edge", System: true},
+	})
+	if want := []standing{{"Firefox", browser.Absent}, {"Chromium", browser.Broken}}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

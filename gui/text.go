@@ -39,6 +39,13 @@ func paragraph(text string) fyne.CanvasObject {
 	return flush(written(text, theme.SizeNameText, theme.ColorNameForeground, fyne.TextStyle{}))
 }
 
+// unbroken is ordinary text of a few words, on one line.
+func unbroken(text string) fyne.CanvasObject {
+	t := written(text, theme.SizeNameText, theme.ColorNameForeground, fyne.TextStyle{})
+	t.Wrapping = fyne.TextWrapOff
+	return flush(t)
+}
+
 // aside is text that is not the point.
 func aside(text string) fyne.CanvasObject {
 	return flush(written(text, theme.SizeNameText, colorQuiet, fyne.TextStyle{}))
