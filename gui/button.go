@@ -1,6 +1,8 @@
 package gui
 
 import (
+	"image/color"
+	"strings"
 	"unicode"
 
 	"fyne.io/fyne/v2"
@@ -30,6 +32,7 @@ type button struct {
 
 	mnemonic rune // lower case, 0: none
 	underlined,
+	listed, // one below the other: texts begin at the same place
 	selected, compact, disabled, focused, hovered bool
 }
 
@@ -133,7 +136,7 @@ func passShortcut(o fyne.CanvasObject, shortcut fyne.Shortcut) {
 func (b *button) CreateRenderer() fyne.WidgetRenderer {
 	r := &buttonRenderer{
 		button: b, ring: canvas.NewRectangle(nil), ground: canvas.NewRectangle(nil),
-		label: canvas.NewText("", nil), under: canvas.NewRectangle(nil), icon: canvas.NewImageFromResource(nil),
+		under: canvas.NewRectangle(nil), icon: canvas.NewImageFromResource(nil),
 	}
 	r.icon.FillMode = canvas.ImageFillContain
 	r.Refresh()
@@ -143,7 +146,7 @@ func (b *button) CreateRenderer() fyne.WidgetRenderer {
 type buttonRenderer struct {
 	button       *button
 	ring, ground *canvas.Rectangle
-	label        *canvas.Text
+	lines        []*canvas.Text // one, but for texts that are too wide
 	under        *canvas.Rectangle
 	icon         *canvas.Image
 }
@@ -151,10 +154,18 @@ type buttonRenderer struct {
 // ringWidth is that of the ring around what has the focus.
 const ringWidth float32 = 2
 
+// widestLine is the widest a line of a button's text becomes: the smallest window has
+// room for it beside the rail, also where text is largest.
+const widestLine float32 = 420
+
 func (r *buttonRenderer) Destroy() {}
 
 func (r *buttonRenderer) Objects() []fyne.CanvasObject {
-	return []fyne.CanvasObject{r.ring, r.ground, r.icon, r.label, r.under}
+	all := []fyne.CanvasObject{r.ring, r.ground, r.icon, r.under}
+	for _, l := range r.lines {
+		all = append(all, l)
+	}
+	return all
 }
 
 // padding is the room around icon and text.
@@ -168,19 +179,27 @@ func (r *buttonRenderer) padding() (x, y float32) {
 	return 2.5 * unit, 1.25 * unit
 }
 
+// text is the size of the lines that are seen.
+func (r *buttonRenderer) text() (size fyne.Size) {
+	for _, l := range r.lines {
+		if l.Visible() {
+			size = fyne.NewSize(max(size.Width, l.MinSize().Width), size.Height+l.MinSize().Height)
+		}
+	}
+	return size
+}
+
 func (r *buttonRenderer) MinSize() fyne.Size {
 	x, y := r.padding()
-	size := fyne.NewSize(2*x, 2*y)
+	size, text := fyne.NewSize(2*x, 2*y), r.text()
+	size.Width += text.Width
 	if r.icon.Visible() {
 		size.Width += sized(theme.SizeNameInlineIcon)
 	}
-	if r.label.Visible() {
-		size.Width += r.label.MinSize().Width
-	}
-	if r.icon.Visible() && r.label.Visible() {
+	if r.icon.Visible() && text.Width > 0 {
 		size.Width += unit
 	}
-	size.Height += max(r.label.MinSize().Height, sized(theme.SizeNameInlineIcon))
+	size.Height += max(text.Height, sized(theme.SizeNameInlineIcon), r.lines[0].MinSize().Height)
 	return size
 }
 
@@ -191,7 +210,7 @@ func (r *buttonRenderer) Layout(size fyne.Size) {
 	r.ground.Resize(size.SubtractWidthHeight(2*gap, 2*gap))
 	x, _ := r.padding()
 	content := r.MinSize().Width - 2*x
-	if r.button.weight != place && r.button.weight != quiet {
+	if r.button.weight != place && r.button.weight != quiet && !r.button.listed {
 		x = (size.Width - content) / 2
 	}
 	if r.icon.Visible() {
@@ -200,34 +219,56 @@ func (r *buttonRenderer) Layout(size fyne.Size) {
 		r.icon.Resize(fyne.NewSquareSize(side))
 		x += side + unit
 	}
-	text := r.label.MinSize()
-	r.label.Move(fyne.NewPos(x, (size.Height-text.Height)/2))
-	r.label.Resize(text)
-	r.underline(x, (size.Height+text.Height)/2-2)
+	y := (size.Height - r.text().Height) / 2
+	for _, l := range r.lines {
+		l.Move(fyne.NewPos(x, y))
+		l.Resize(l.MinSize())
+		y += l.MinSize().Height
+	}
+	r.underline()
 }
 
 // underline marks the letter that presses the button together with Alt.
-func (r *buttonRenderer) underline(x, y float32) {
-	at := 0
-	for i, letter := range r.button.text {
-		if unicode.ToLower(letter) == r.button.mnemonic {
-			at = i
-			break
+func (r *buttonRenderer) underline() {
+	for _, l := range r.lines {
+		width := func(s string) float32 { return fyne.MeasureText(s, l.TextSize, l.TextStyle).Width }
+		for at, letter := range l.Text {
+			if unicode.ToLower(letter) == r.button.mnemonic {
+				r.under.Move(l.Position().AddXY(width(l.Text[:at]), l.Size().Height-2))
+				r.under.Resize(fyne.NewSize(width(string(letter)), 1.5))
+				return
+			}
 		}
 	}
-	width := func(s string) float32 { return fyne.MeasureText(s, r.label.TextSize, r.label.TextStyle).Width }
-	before := width(r.button.text[:at])
-	letter := string([]rune(r.button.text[at:] + " ")[:1])
-	r.under.Move(fyne.NewPos(x+before, y))
-	r.under.Resize(fyne.NewSize(width(letter), 1.5))
+}
+
+// write sets the text.
+func (r *buttonRenderer) write(ink color.Color) {
+	b := r.button
+	size, style := sized(theme.SizeNameText), fyne.TextStyle{Bold: b.weight == primary || b.selected}
+	r.lines = nil
+	for _, line := range broken(b.text, func(s string) bool { return fyne.MeasureText(s, size, style).Width <= widestLine }) {
+		r.lines = append(r.lines, &canvas.Text{Text: line, TextSize: size, Color: ink, TextStyle: style})
+		r.lines[len(r.lines)-1].Hidden = b.compact || line == ""
+	}
+}
+
+// broken breaks a text between words into lines that fit, at least one.
+func broken(text string, fits func(string) bool) (lines []string) {
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && !fits(line+" "+word) {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimSpace(line + " " + word)
+	}
+	return append(lines, line)
 }
 
 func (r *buttonRenderer) Refresh() {
 	b := r.button
 	ink, ground, edge := b.colors()
-	r.label.Text, r.label.TextSize, r.label.Color = b.text, sized(theme.SizeNameText), themed(ink)
-	r.label.TextStyle.Bold = b.weight == primary || b.selected
-	r.label.Hidden = b.compact || b.text == ""
+	r.write(themed(ink))
 	r.icon.Hidden = b.icon == ""
 	if b.icon != "" {
 		r.icon.Resource = glyph{b.icon, ink}
@@ -236,7 +277,7 @@ func (r *buttonRenderer) Refresh() {
 	r.ground.FillColor, r.ground.StrokeColor, r.ground.StrokeWidth, r.ground.CornerRadius = themed(ground), themed(edge), 1, 10
 	r.ring.FillColor, r.ring.StrokeColor, r.ring.StrokeWidth, r.ring.CornerRadius = nil, themed(theme.ColorNameFocus), ringWidth, 12
 	r.ring.Hidden = !b.focused
-	r.under.FillColor, r.under.Hidden = themed(ink), !b.underlined || b.mnemonic == 0 || r.label.Hidden
+	r.under.FillColor, r.under.Hidden = themed(ink), !b.underlined || b.mnemonic == 0 || r.lines[0].Hidden
 	r.Layout(b.Size())
 	for _, o := range r.Objects() {
 		o.Refresh()

@@ -91,7 +91,7 @@ func (w *Window) clearClipboard() {
 func newCounterBar(w *Window) fyne.CanvasObject {
 	text := marked(iconInfo, theme.ColorNameForeground, strong(w.t("win.counter.bar"), theme.ColorNameForeground))
 	end := newButton(plain, w.t("win.counter.end"), func() { w.Serve(false) })
-	row := container.New(trailing{2 * unit}, text, end)
+	row := container.New(&trailing{gap: 2 * unit}, text, end)
 	edge := canvas.NewRectangle(themed(colorCaution))
 	edge.SetMinSize(fyne.NewSize(1, unit/2))
 	return stacked(0, edge, container.New(inset{2 * unit, unit}, row))

@@ -21,15 +21,23 @@ import (
 )
 
 // Every text of every screen fits its widget and the window of 800 by 600, in
-// every language, at 100 % and 150 %. What is longer than the window scrolls.
-// Language and size are changed while the window is open.
+// every language, at 100 % and 150 %; at 200 % the smallest window, in the language with
+// the longest words. What is longer than the window scrolls. Language and size are changed
+// while the window is open.
 func TestTextFits(t *testing.T) {
 	b := newBench(t, i18n.Italian)
 	before := b.state
 	b.pairFirst()
 	after := b.state
 	for _, l := range i18n.Languages() {
-		for _, size := range []int{100, 150} {
+		for _, size := range []int{100, 150, 200} {
+			b.win.Resize(fyne.NewSize(800, 600))
+			if size == 200 {
+				b.win.Resize(fyne.NewSize(640, 480))
+			}
+			if size == 200 && l != i18n.German {
+				continue
+			}
 			t.Run(fmt.Sprintf("%s/%d", l, size), func(t *testing.T) {
 				b.test = t
 				chosen := settings.Default()
@@ -45,7 +53,7 @@ func TestTextFits(t *testing.T) {
 func TestFitsComplains(t *testing.T) {
 	for name, o := range map[string]fyne.CanvasObject{
 		"a long word":   heading(strings.Repeat("abcdefghij", 8)),
-		"a long button": newButton(plain, strings.Repeat("abcdefghij ", 9), nil),
+		"a long button": newButton(plain, strings.Repeat("abcdefghij", 9), nil),
 	} {
 		b := newBench(t, i18n.Italian)
 		b.Go(newPIN)
@@ -202,6 +210,9 @@ func (b *bench) pairFirst() {
 // fits complains of text that is cut off.
 func (b *bench) fits(name string) {
 	b.test.Helper()
+	if size := b.win.Canvas().Size(); b.body.Size().Height < size.Height/4 {
+		b.test.Errorf("%s: of %v there are %v for the screen", name, size, b.body.Size())
+	}
 	eachObject(b.win.Content(), fyne.NewPos(0, 0), func(o fyne.CanvasObject, at fyne.Position) {
 		text, least := "", fyne.Size{}
 		switch o := o.(type) {
@@ -227,7 +238,7 @@ func (b *bench) fits(name string) {
 		if size := o.Size(); size.Width+rounding < least.Width || size.Height+rounding < least.Height {
 			b.test.Errorf("%s: %q has %v, needs %v", name, text, size, least)
 		}
-		if right := at.X + o.Size().Width; at.X < -rounding-unit || right > 800+rounding+unit {
+		if right := at.X + o.Size().Width; at.X < -rounding-unit || right > b.win.Canvas().Size().Width+rounding+unit {
 			b.test.Errorf("%s: %q stands from %v to %v", name, text, at.X, right)
 		}
 	})
@@ -253,14 +264,43 @@ func eachObject(o fyne.CanvasObject, at fyne.Position, visit func(fyne.CanvasObj
 	}
 }
 
-// longestWord is the width that text needs to wrap between words only.
+// longestWord is the width that text needs to wrap between words only. The name of a
+// file may be broken.
 func longestWord(t *widget.RichText) (width float32) {
 	for _, s := range t.Segments {
 		segment := s.(*widget.TextSegment)
 		for _, word := range strings.Fields(segment.Text) {
+			if strings.HasPrefix(word, "/") {
+				continue
+			}
 			size := fyne.MeasureText(word, sized(segment.Style.SizeName), segment.Style.TextStyle)
 			width = max(width, size.Width)
 		}
 	}
 	return width + 2*sized(theme.SizeNameInnerPadding)
+}
+
+// The longest names of readers there are fit as well, in the smallest window.
+func TestLongNamesFit(t *testing.T) {
+	b := newBench(t, i18n.German)
+	b.pairFirst()
+	b.win.Resize(fyne.NewSize(640, 480))
+	chosen := settings.Default()
+	chosen.Window.TextSize = 200
+	b.Configure(chosen, i18n.German)
+	b.until("the browsers are known", func() bool { return len(b.browsers) > 0 })
+	reader := b.state.readers[0]
+	reader.Reader.Name = "SCM Microsystems Inc. SCL011 Contactless Reader [SCL01x Contactless Reader] (21161026200000) 00 00"
+	other := reader
+	other.Record = nil
+	b.state.readers = []cie.Status{reader, other}
+	b.Open(home)
+	b.fits("home")
+	b.Go(newChange)
+	s := b.trail[len(b.trail)-1].screen.(*changeScreen)
+	b.working(s.stage, func(name string) { b.fits(name) })
+	b.Serve(true)
+	b.state.known, b.state.readers = true, []cie.Status{other}
+	b.tell()
+	b.fits("counter")
 }

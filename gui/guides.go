@@ -15,7 +15,7 @@ func newGuides(w *Window) screen {
 	list := stacked(unit)
 	for _, n := range guide.Names() {
 		b := newButton(plain, guide.Load(w.deps.Language, n).Title, func() { w.Go(newGuide(n)) })
-		b.icon = iconBook
+		b.icon, b.listed = iconBook, true
 		list.Add(b)
 	}
 	return &guidesScreen{stacked(3*unit, heading(w.t("win.guides")), paragraph(w.t("win.guides.text")), list)}

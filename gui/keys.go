@@ -72,7 +72,7 @@ func (w *Window) buttons() []*button {
 	}
 	all = append(all, w.rail...)
 	if w.strip != nil {
-		eachButton(w.strip.box, add)
+		eachButton(w.strip.bars, add)
 	}
 	return all
 }

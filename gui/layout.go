@@ -203,23 +203,37 @@ func (h hanging) MinSize(objects []fyne.CanvasObject) fyne.Size {
 }
 
 // A trailing sets a small object at the right, in the middle of the height, and
-// another before it in the rest of the width.
-type trailing struct{ gap float32 }
+// another before it in the rest of the width; below it where less than half is left.
+type trailing struct {
+	gap   float32
+	width float32
+}
 
 // Layout places the two.
-func (l trailing) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+func (l *trailing) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	l.width = size.Width
 	text, end := objects[0], objects[1]
 	side := end.MinSize()
-	rest := size.Width - side.Width - l.gap
+	at, rest := fyne.NewPos(size.Width-side.Width, (size.Height-side.Height)/2), size.Width-side.Width-l.gap
+	if l.below(side.Width) {
+		at, rest = fyne.NewPos(0, size.Height-side.Height), size.Width
+		size.Height -= side.Height + l.gap
+	}
 	text.Move(fyne.NewPos(0, 0))
 	text.Resize(fyne.NewSize(rest, max(heightAt(text, rest), size.Height)))
-	end.Move(fyne.NewPos(size.Width-side.Width, (size.Height-side.Height)/2))
+	end.Move(at)
 	end.Resize(side)
 }
 
+// below says whether the second, so wide, stands below the first.
+func (l *trailing) below(width float32) bool { return l.width > 0 && l.width-width-l.gap < l.width/2 }
+
 // MinSize fits both.
-func (l trailing) MinSize(objects []fyne.CanvasObject) fyne.Size {
+func (l *trailing) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	text, end := objects[0].MinSize(), objects[1].MinSize()
+	if l.below(end.Width) {
+		return fyne.NewSize(max(text.Width, end.Width), text.Height+l.gap+end.Height)
+	}
 	return fyne.NewSize(text.Width+l.gap+end.Width, max(text.Height, end.Height))
 }
 

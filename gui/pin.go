@@ -24,7 +24,7 @@ func (s *pinScreen) Content() fyne.CanvasObject { return s.box }
 func (s *pinScreen) ask() {
 	w := s.w
 	offer := func(title, text string, open func()) fyne.CanvasObject {
-		return panel(container.New(trailing{2 * unit}, paragraph(w.t(text)), newButton(plain, w.t(title), open)), colorLine)
+		return panel(container.New(&trailing{gap: 2 * unit}, paragraph(w.t(text)), newButton(plain, w.t(title), open)), colorLine)
 	}
 	s.show(stacked(2*unit,
 		heading(w.t("win.pin")),

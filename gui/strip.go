@@ -20,6 +20,7 @@ type strip struct {
 	icon *canvas.Image
 	text *widget.RichText
 	box  *fyne.Container
+	bars *fyne.Container // above it, of the modes
 	last string
 }
 
@@ -27,11 +28,12 @@ func newStrip(w *Window) *strip {
 	s := &strip{w: w, icon: drawn(iconReader, colorQuiet), text: written("", theme.SizeNameText, theme.ColorNameForeground, fyne.TextStyle{})}
 	row := container.New(leading{unit, theme.SizeNameText}, s.icon, flush(s.text))
 	s.box = stacked(0, container.New(inset{2 * unit, 1.25 * unit}, row), line())
-	if w.counter != nil {
-		s.box.Objects = append([]fyne.CanvasObject{newCounterBar(w)}, s.box.Objects...)
-	}
+	s.bars = stacked(0)
 	if w.deps.Demo != nil {
-		s.box.Objects = append([]fyne.CanvasObject{newDemoBar(w)}, s.box.Objects...)
+		s.bars.Add(newDemoBar(w))
+	}
+	if w.counter != nil {
+		s.bars.Add(newCounterBar(w))
 	}
 	return s
 }

@@ -85,6 +85,8 @@ type Window struct {
 	place string   // key of the entry of the rail one is in
 	trail []opened // the screens opened there, the last one is seen
 
+	browsers []standing // as they were when last looked at
+
 	newer   *release.Notice // nil: none is known
 	log     *slog.Logger
 	running *run // the card work that is seen, nil: none
@@ -287,7 +289,8 @@ func (w *Window) build() {
 		rail.Add(b)
 	}
 	w.body = container.NewStack(container.NewVScroll(container.New(page{}, withHelp(w, now))))
-	w.win.SetContent(container.New(&frame{rail: w.rail}, w.strip.content(), withGround(rail), w.body))
+	w.win.SetContent(container.New(&frame{rail: w.rail},
+		container.NewVScroll(w.strip.bars), w.strip.content(), withGround(container.NewVScroll(rail)), w.body))
 	w.announce()
 	w.tell()
 	if f, ok := now.(focuser); ok && f.Focus() != nil {
@@ -354,22 +357,25 @@ func (w *Window) watch() {
 	}
 }
 
-// A frame lays out strip, rail and body. The rail shows icons alone where there
-// is little room.
+// A frame lays out the bars of the modes, strip, rail and body. The rail shows icons
+// alone where there is little room. However large the text is, there is room for the body:
+// bars and rail scroll.
 type frame struct{ rail []*button }
 
-// Layout places the three.
+// Layout places the four.
 func (f *frame) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	strip, rail, body := objects[0], objects[1], objects[2]
+	bars, strip, rail, body := objects[0], objects[1], objects[2], objects[3]
 	for _, b := range f.rail {
 		if narrow := size.Width < 760; b.compact != narrow {
 			b.compact = narrow
 			b.Refresh()
 		}
 	}
-	top := heightAt(strip, size.Width)
-	strip.Move(fyne.NewPos(0, 0))
-	strip.Resize(fyne.NewSize(size.Width, top))
+	high := min(heightAt(bars.(*container.Scroll).Content, size.Width), size.Height/3)
+	bars.Resize(fyne.NewSize(size.Width, high))
+	top := high + heightAt(strip, size.Width)
+	strip.Move(fyne.NewPos(0, high))
+	strip.Resize(fyne.NewSize(size.Width, top-high))
 	side := rail.MinSize().Width
 	rail.Move(fyne.NewPos(0, top))
 	rail.Resize(fyne.NewSize(side, size.Height-top))

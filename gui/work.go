@@ -249,7 +249,7 @@ func (r *run) choose() fyne.CanvasObject {
 			r.task.target.Reader, r.task.target.PAN = c.Reader.Name, c.PAN
 			r.begin()
 		})
-		b.icon = iconCard
+		b.icon, b.listed = iconCard, true
 		list.Add(b)
 	}
 	return stacked(3*unit, heading(w.t("win.which-card")), list, beside(newButton(plain, w.t("win.cancel"), r.abandon)))
