@@ -89,16 +89,19 @@ func open(make func() *gui.Window) (w *gui.Window, err error) {
 func run() error {
 	debug.SetTraceback("none") // a crash prints no memory
 	secret.NoDumps()
-	showVersion := flag.Bool("version", false, "print the version")
-	demonstrate := flag.Bool("demo", false, "two emulated cards instead of readers")
-	counter := flag.Bool("counter", false, "for a public counter: one card after another, none remembered")
-	flag.Parse()
-	if *showVersion {
+	chosen, _ := settings.Here().Load() // what is wrong with them is told with the window
+	given, err := read(os.Args[1:], i18n.Load(language(chosen)), os.Stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return err
+	case given.version:
 		fmt.Println("cie-gui", version)
 		return nil
 	}
 	name := "cie-gui"
-	if *demonstrate {
+	if given.demo {
 		name += "-demo"
 	}
 	only, err := claim(name)
@@ -109,7 +112,7 @@ func run() error {
 		return err
 	}
 	defer only.close()
-	deps, done, err := wire(*demonstrate)
+	deps, done, err := wire(given.demo)
 	if err != nil {
 		return err
 	}
@@ -128,7 +131,7 @@ func run() error {
 		return err
 	}
 	go only.woken(func() { pause.do(w.Show) })
-	if *counter {
+	if given.counter {
 		w.Serve(true)
 	}
 	go pause.take()
