@@ -33,16 +33,17 @@ func (s *browsersScreen) look(said []fyne.CanvasObject) {
 		if err != nil {
 			return err
 		}
-		found = inventory{r.Places(), r.Machine.CanUndo(), r.Missing}
+		found = inventory{r.Places(), r.Machine.CanUndo(), len(r.Recipes()) > 0, r.Missing}
 		return nil
 	}, func() { s.draw(found, said) }, func() { s.look(nil) })
 }
 
 // An inventory is how things stand.
 type inventory struct {
-	places []browser.Place
-	undo   bool  // there is a change to take back
-	lacks  error // why nothing can be connected; nil: it can
+	places  []browser.Place
+	undo    bool  // there is a change to take back
+	recipes bool  // there are some for other programs
+	lacks   error // why nothing can be connected; nil: it can
 }
 
 // A plan is what to do in some places.
@@ -120,6 +121,10 @@ func (s *browsersScreen) draw(found inventory, said []fyne.CanvasObject) {
 	if len(common.Objects) > 2 {
 		box.Add(common)
 	}
+	if found.recipes {
+		box.Add(stacked(unit, subheading(w.t("win.programs")), aside(w.t("win.programs.more")),
+			beside(newButton(plain, w.t("win.programs.go"), func() { w.Go(newPrograms) }))))
+	}
 	s.show(box, actions.Objects[0].(*button))
 }
 
@@ -141,7 +146,7 @@ func (s *browsersScreen) place(p browser.Place, connectable bool) fyne.CanvasObj
 	if p.Profile != "" {
 		content.Add(aside(w.t("win.browsers.profile", "name", p.Profile)))
 	}
-	content.Add(w.stateOf(p))
+	content.Add(w.standing(p.State))
 	for _, r := range p.Rivals {
 		content.Add(marked(iconWarning, colorCaution, paragraph(w.t("browser.rival", "file", filepath.Base(r)))))
 		content.Add(path(r))
@@ -173,10 +178,10 @@ func (s *browsersScreen) place(p browser.Place, connectable bool) fyne.CanvasObj
 	return panel(content, colorLine)
 }
 
-// stateOf says how the module stands in a place.
-func (w *Window) stateOf(p browser.Place) fyne.CanvasObject {
-	text := paragraph(w.t("browser.state." + string(p.State)))
-	switch p.State {
+// standing says how the module stands in a place.
+func (w *Window) standing(state browser.State) fyne.CanvasObject {
+	text := paragraph(w.t("browser.state." + string(state)))
+	switch state {
 	case browser.Registered, browser.Indirect:
 		return marked(iconCheck, colorGood, text)
 	case browser.Absent:

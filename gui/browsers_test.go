@@ -164,6 +164,9 @@ func TestPairOfferIsDeclined(t *testing.T) {
 
 // eachBrowser shows the page with everything that can stand on it.
 func (b *bench) eachBrowser(visit func(string)) {
+	b.Go(newPrograms)
+	b.sees("win.programs.text")
+	visit("other programs")
 	b.Open("win.browsers")
 	s := b.trail[0].screen.(*browsersScreen)
 	var places []browser.Place
@@ -189,4 +192,25 @@ func (b *bench) eachBrowser(visit func(string)) {
 	visit("browsers")
 	s.draw(inventory{lacks: browser.ErrNoModule}, b.changed(nil, nil))
 	visit("no browser")
+}
+
+// The commands for other programs are seen, and copied with the place of the library.
+func TestOtherPrograms(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	b.Open("win.browsers")
+	b.sees("win.programs.more")
+	b.tap("win.programs.go")
+	b.sees("win.programs.text")
+	r, err := b.demo.Browsers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ssh, _ := r.Recipe("ssh")
+	if !strings.Contains(ssh.Commands, r.Module) || !strings.Contains(b.seen(), ssh.Commands) {
+		t.Errorf("no %q in\n%s", ssh.Commands, b.seen())
+	}
+	b.tap("win.browsers.copy")
+	if got := b.app.Clipboard().Content(); got != ssh.Commands {
+		t.Errorf("copied %q", got)
+	}
 }

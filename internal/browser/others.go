@@ -14,7 +14,7 @@ type Program struct {
 	State   State  `json:"state"`
 	Module  string `json:"module,omitempty"` // path that is named there
 	Way     string `json:"way"`              // line of the file, or command, by which it takes the module, as in the recipe
-	Recipe  string `json:"recipe"`           // heading in docs/recipes.md
+	Recipe  string `json:"recipe"`           // name of its Recipe: heading in docs/recipes.md
 }
 
 // Programs are those of Linux that are installed, with the state of the module.

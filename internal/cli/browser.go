@@ -46,7 +46,14 @@ func (a *App) browserCommand() *cobra.Command {
 		a.showChanges(changes)
 		return err
 	})
-	for _, c := range []*cobra.Command{list, add, remove} {
+	recipe := a.command("recipe [ID]", "cli.browser.recipe", "  cie browser recipe\n  cie browser recipe ssh", func(_ context.Context, names []string) error {
+		r, err := browser.Installed(f.module)
+		if err != nil {
+			return err
+		}
+		return a.recipe(r, names)
+	})
+	for _, c := range []*cobra.Command{list, add, remove, recipe} {
 		c.Flags().StringVar(&f.module, "module", "", a.t("cli.flag.module"))
 	}
 	for _, c := range []*cobra.Command{add, remove} {
@@ -55,7 +62,7 @@ func (a *App) browserCommand() *cobra.Command {
 		c.Flags().BoolVar(&f.system, "system", false, a.t("cli.flag.system"))
 		c.Flags().BoolVar(&f.dry, "dry-run", false, a.t("cli.flag.dry-run"))
 	}
-	group.AddCommand(list, add, remove, undo)
+	group.AddCommand(list, add, remove, undo, recipe)
 	return group
 }
 
@@ -100,6 +107,27 @@ func (a *App) listPrograms(programs []browser.Program) {
 			a.print("    %s", p.Way)
 		}
 	}
+}
+
+// recipe prints the commands for one program, or says for which there are some.
+func (a *App) recipe(r browser.Registrar, names []string) error {
+	var ids []string
+	for _, x := range r.Recipes() {
+		ids = append(ids, x.ID)
+		if len(names) == 0 {
+			a.print("%-12s%s", x.ID, x.Name)
+		}
+	}
+	a.result.Output = strings.Join(ids, "\n")
+	if len(names) > 0 {
+		x, ok := r.Recipe(names[0])
+		if !ok {
+			return a.usage("recipe-unknown", "name", names[0], "names", strings.Join(ids, ", "))
+		}
+		a.result.Output = x.Commands
+		a.print("%s", strings.TrimSuffix(x.Commands, "\n"))
+	}
+	return nil
 }
 
 // change plans and makes changes in the places that are meant.

@@ -36,6 +36,8 @@ func TestUsage(t *testing.T) {
 		"login-test --browser links":   "“links” is neither",
 		"version --key x":              "go with --verify",
 		"browser add":                  "--system",
+		"browser recipe nothing":       "“nothing”",
+		"browser recipe ssh git":       "“git” is too much",
 		"doctor --report cie.zip":      "or say --yes",
 	} {
 		if r := p.run(args); r.status != exitUsage || r.Code != "CIE-APP-02" || !strings.Contains(r.Message, says) {
