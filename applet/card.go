@@ -232,14 +232,13 @@ const (
 )
 
 // transfer sends one command as it is, fetches the rest of a long answer with
-// GET RESPONSE, and repeats a command in the clear once with the Le the card
-// asks for.
+// GET RESPONSE, and repeats a command once with the Le the card asks for.
 func (c *Card) transfer(command apdu.Command) (apdu.Response, error) {
 	r, err := c.transmit(command)
 	if err != nil {
 		return apdu.Response{}, err
 	}
-	if sw1(r) == sw1WrongLe && command.CLA&claSM == 0 {
+	if sw1(r) == sw1WrongLe && repeatable(command) {
 		command.Ne = count(r)
 		if r, err = c.transmit(command); err != nil {
 			return apdu.Response{}, err
@@ -259,6 +258,17 @@ func (c *Card) transfer(command apdu.Command) (apdu.Response, error) {
 		data = append(data, r.Data...)
 	}
 	return apdu.Response{Data: data, SW: r.SW}, nil
+}
+
+// repeatable says whether a command may be sent again with another Le, which no MAC
+// covers. A card that had already taken a protected command knows its MAC no more,
+// so nothing is done twice; but a code never leaves twice.
+func repeatable(command apdu.Command) bool {
+	switch command.INS {
+	case insVerify, insChange, insResetRetryCounter:
+		return false
+	}
+	return true
 }
 
 // fetch is GET RESPONSE, in the clear also when the answer is protected.

@@ -295,3 +295,36 @@ func TestNothingWithAnError(t *testing.T) {
 		t.Errorf("ReadParameters = %v, %v", p, err)
 	}
 }
+
+// TestWrongLeInTheChannel: 6Cxx outside the protected answer asks for the same
+// command with another Le, which no MAC covers (cie-chip 4.7). A code is not sent
+// for it again.
+func TestWrongLeInTheChannel(t *testing.T) {
+	v := loadVectors(t)
+	const name = "5.4 GET CHALLENGE"
+	command, body := v.get(t, "5", name+": command APDU"), v.get(t, "5", name+": response body")
+	card := hexes(t, "6C21", fmt.Sprintf("%X9000", body), "6F00")
+	c := &Card{link: card, channel: vectorChannel(t, v)}
+	c.channel.ssc = 9
+	challenge, err := c.ask(apdu.Command{INS: insGetChallenge, Ne: challengeLen})
+	if err != nil || !bytes.Equal(challenge, v.get(t, "5", "RND.ICC")) {
+		t.Errorf("challenge %X, %v", challenge, err)
+	}
+	again := append(bytes.Clone(command[:len(command)-1]), 0x21)
+	if got, want := wires(card.sent), wires([][]byte{command, again}); !slices.Equal(got, want) {
+		t.Errorf("sent %s, want %s", got, want)
+	}
+
+	code := pin(t, "12345678")
+	defer code.Wipe()
+	for name, f := range map[string]func(*Card) error{
+		"VERIFY": func(c *Card) error { return c.VerifyPIN(code) },
+		"CHANGE": func(c *Card) error { return c.ChangePIN(code, code) },
+		"RESET":  func(c *Card) error { return c.ResetRetryCounter(code) },
+	} {
+		card := hexes(t, "6C10", "6C10")
+		if err := f(provenCard(t, v, card)); err == nil || len(card.sent) != 1 {
+			t.Errorf("%s: sent %d times, %v", name, len(card.sent), err)
+		}
+	}
+}
