@@ -246,6 +246,9 @@ func (c *Card) makeFiles() map[uint16][]byte {
 	if b.OtherDeviceKey {
 		files[efDeviceKey] = publicKeyFile(caKey("signer"))
 	}
+	if b.NoDHFile {
+		delete(files, efDH)
+	}
 	if b.ExtraFiles {
 		files[ef1000], files[ef1007] = []byte{0}, publicKeyFile(id.keys.holder)
 	}

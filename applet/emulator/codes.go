@@ -140,6 +140,10 @@ func (c *Card) authenticated() bool {
 	return c.sm != nil && !c.travel && (c.extOK && (c.intOK || b.LenientVerify) || b.NoDAPP)
 }
 
+// noCodes says whether a reference leads nowhere in the current directory: codes are
+// local to DF_CIE. In the root a terminal that may not present any is told that first.
+func (c *Card) noCodes() bool { return c.df == dfMRTD || c.df == root && c.authenticated() }
+
 // unready is the answer to a code that came too early.
 func (c *Card) unready() reply {
 	if c.sm == nil && c.profile.Behaviour.Plain6985 {
@@ -182,7 +186,7 @@ func (c *Card) verify(cmd apdu.Command) reply {
 	if cmd.P1 != 0 {
 		return refuse(0x6A86)
 	}
-	if c.df != dfCIE || cmd.P2 != pinReference && cmd.P2 != pukReference {
+	if c.noCodes() || cmd.P2 != pinReference && cmd.P2 != pukReference {
 		return refuse(0x6A88)
 	}
 	if len(cmd.Data) == 0 {
@@ -238,7 +242,7 @@ func (c *Card) changePIN(cmd apdu.Command) reply {
 	if cmd.P1 != 0 {
 		return refuse(0x6A86)
 	}
-	if c.df != dfCIE || cmd.P2 != pinReference {
+	if c.noCodes() || cmd.P2 != pinReference {
 		return refuse(0x6A88)
 	}
 	return c.enterLedger("change", cmd, c.change(cmd.Data))
@@ -267,7 +271,7 @@ func (c *Card) resetRetryCounter(cmd apdu.Command) reply {
 	if cmd.P1 != 2 && cmd.P1 != 3 {
 		return refuse(0x6A86)
 	}
-	if c.df != dfCIE || cmd.P2 != pinReference {
+	if c.noCodes() || cmd.P2 != pinReference {
 		return refuse(0x6A88)
 	}
 	return c.enterLedger("reset", cmd, c.resetCounter(cmd))

@@ -269,7 +269,7 @@ func (b Behaviour) contents() Behaviour {
 	return Behaviour{
 		Group: b.Group, ExtraFiles: b.ExtraFiles, Padding: b.Padding, CertificateSize: b.CertificateSize, OtherDeviceKey: b.OtherDeviceKey,
 		OldSOD: b.OldSOD, SHA1SOD: b.SHA1SOD, BadDigest: b.BadDigest, BadSignature: b.BadSignature, BadAlgorithm: b.BadAlgorithm,
-		UnknownIssuer: b.UnknownIssuer, NoDHDigest: b.NoDHDigest,
+		UnknownIssuer: b.UnknownIssuer, NoDHDigest: b.NoDHDigest, NoDHFile: b.NoDHFile,
 	}
 }
 

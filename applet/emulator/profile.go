@@ -17,6 +17,7 @@ type Behaviour struct {
 	CIENeedsRoot    bool   `json:"cie-needs-root"`     // SELECT by the CIE name: 6A82 unless the root was selected since reset
 	CardAccessMF    bool   `json:"card-access-mf"`     // EF.CardAccess: 6982 unless the MF was selected by 00A4000C
 	ExtraFiles      bool   `json:"extra-files"`        // DF_CIE has 1000 and 1007, too
+	NoDHFile        bool   `json:"no-dh-file"`         // D004 does not exist: 6A82
 	NoSFI           bool   `json:"no-sfi"`             // READ BINARY by short file identifier: 6A82
 	NoFCP           bool   `json:"no-fcp"`             // SELECT EF with P2=04 returns nothing
 	EndOfFile       string `json:"end-of-file"`        // "6282" (default), "6b00", "empty", "6cxx", "endless"

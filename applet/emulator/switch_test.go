@@ -232,6 +232,7 @@ func TestSwitches(t *testing.T) {
 			m.selectCIE()
 			return fmt.Sprint(m.sw("00A4020C021000"), m.sw("00A4020C021007"))
 		}, "6A82 6A82", "9000 9000"},
+		{"no-dh-file", func(b *Behaviour) { b.NoDHFile = true }, func(m *terminal) string { return m.sw("00A4020C02D004").String() }, "9000", "6A82"},
 		{"no-sfi", func(b *Behaviour) { b.NoSFI = true }, func(m *terminal) string {
 			m.selectCIE()
 			return fmt.Sprint(m.sw("00B081000C"), m.sw("00B1000104540200000E"), m.sw("00A4020C021001"), m.sw("00B000000C"))

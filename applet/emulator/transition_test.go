@@ -239,6 +239,14 @@ func TestTransitions(t *testing.T) {
 		}, 0x9000},
 
 		// Codes.
+		{"VERIFY in plain in the root", func(m *terminal) apdu.SW { return m.sw("00200081083132333435363738") }, 0x6982},
+		{"CHANGE in plain in the root", func(m *terminal) apdu.SW { return m.sw("002400811031323334353637383837363534333231") }, 0x6982},
+		{"RESET in plain in the root", func(m *terminal) apdu.SW { return m.sw("002C0381") }, 0x6982},
+		{"VERIFY in the root, opened", func(m *terminal) apdu.SW {
+			m.open()
+			m.status(0xA4, 0x04, 0x0C, aidIAS)
+			return m.status(0x20, 0, 0x81, pin)
+		}, 0x6A88},
 		{"VERIFY in plain", func(m *terminal) apdu.SW { m.selectCIE(); return m.sw("00200081083132333435363738") }, 0x6982},
 		{"VERIFY before device authentication", func(m *terminal) apdu.SW { m.channel(); return m.status(0x20, 0, 0x81, pin) }, 0x6982},
 		{"VERIFY before the chip's proof", func(m *terminal) apdu.SW {

@@ -300,6 +300,7 @@ func TestCheckCard(t *testing.T) {
 		{"good", emulator.Behaviour{}, trust.Test, false},
 		{"old", emulator.Behaviour{OldSOD: true}, trust.Test, false},
 		{"without a digest of the DH file", emulator.Behaviour{NoDHDigest: true}, trust.Test, false},
+		{"without a DH file", emulator.Behaviour{NoDHFile: true}, trust.Test, false},
 		{"unknown issuer", emulator.Behaviour{UnknownIssuer: true}, trust.Unknown, false},
 		{"bad signature", emulator.Behaviour{BadSignature: true}, trust.Failed, false},
 		{"changed number", emulator.Behaviour{BadDigest: "a1"}, trust.Failed, false},
