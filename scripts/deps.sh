@@ -70,6 +70,8 @@ needs_test() {
 	command_of import imagemagick
 	file_of '/usr/lib/*/dri/swrast_dri.so' libgl1-mesa-dri # a window without a graphics card
 	command_of pgrep procps
+	command_of apparmor_parser apparmor
+	command_of strace strace
 	command_of curl curl
 	command_of java default-jre-headless
 	command_of sshd openssh-server

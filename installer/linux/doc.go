@@ -1,3 +1,3 @@
-// Package linux holds tests only: they judge the desktop file, the metainfo and
-// the icons that the packages for Linux install.
+// Package linux holds tests only: they judge the desktop file, the metainfo, the
+// icons and the profiles for AppArmor that the packages for Linux install.
 package linux
