@@ -158,7 +158,7 @@ func (s *browsersScreen) place(p browser.Place, connectable bool) fyne.CanvasObj
 		content.Add(paragraph(w.t("browser.sandboxed", "name", p.Product)))
 	}
 	for _, step := range p.Steps {
-		content.Add(path(step))
+		content.Add(commands(step))
 	}
 	content.Add(path(p.File))
 	only := func(other browser.Place) bool { return other.ID == p.ID }

@@ -164,8 +164,9 @@ func TestPairOfferIsDeclined(t *testing.T) {
 
 // eachBrowser shows the page with everything that can stand on it.
 func (b *bench) eachBrowser(visit func(string)) {
-	b.Go(newPrograms)
-	b.sees("win.programs.text")
+	programs := &programsScreen{newStage(b.Window)}
+	b.Go(func(*Window) screen { return programs })
+	programs.draw([]browser.Recipe{{Name: "OpenSSL, curl", Commands: "PKCS11_MODULE_PATH=/usr/lib/x86_64-linux-gnu/pkcs11/libcie-pkcs11.so curl \\\n\t--engine pkcs11\n"}}, []browser.Program{{Recipe: "OpenSSL, curl", State: browser.Other}})
 	visit("other programs")
 	b.Open("win.browsers")
 	s := b.trail[0].screen.(*browsersScreen)

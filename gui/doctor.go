@@ -176,7 +176,7 @@ func (s *doctorScreen) propose(f doctor.Finding) {
 	for _, c := range f.Fix {
 		lines := stacked(0, strong(w.t("win.doctor.fix.file"), "foreground"), path(c.File))
 		for _, line := range c.Lines() {
-			lines.Add(path(line))
+			lines.Add(commands(line))
 		}
 		box.Add(panel(lines, colorLine))
 	}
@@ -192,7 +192,7 @@ func (s *doctorScreen) report(r doctor.Report) {
 	w := s.w
 	lines := stacked(0)
 	for line := range strings.Lines(r.Text()) {
-		lines.Add(path(strings.TrimRight(line, "\n")))
+		lines.Add(commands(strings.TrimRight(line, "\n")))
 	}
 	save := newButton(primary, w.t("win.doctor.report.save"), func() {
 		s.where("cie-report.zip", func(to io.WriteCloser, err error) { s.saved(r, to, err) })

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
 
 	"github.com/softwarecie/cie/internal/guide"
 	"github.com/softwarecie/cie/internal/pairing"
@@ -96,7 +97,14 @@ func (*Window) bytes(n int64) string { return strconv.FormatInt(n, 10) + " byte"
 
 // path is the name of a file, which may be broken anywhere.
 func path(name string) fyne.CanvasObject {
-	t := written(name, sizePath, colorQuiet, fyne.TextStyle{Monospace: true})
+	t := written(name, theme.SizeNameCaptionText, colorQuiet, fyne.TextStyle{})
+	t.Wrapping = fyne.TextWrapBreak
+	return flush(t)
+}
+
+// commands are for a terminal; they may be broken anywhere, too.
+func commands(text string) fyne.CanvasObject {
+	t := written(text, sizeCommand, colorQuiet, fyne.TextStyle{Monospace: true})
 	t.Wrapping = fyne.TextWrapBreak
 	return flush(t)
 }

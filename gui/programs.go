@@ -40,7 +40,7 @@ func (s *programsScreen) draw(recipes []browser.Recipe, installed []browser.Prog
 				content.Add(w.standing(p.State))
 			}
 		}
-		content.Add(path(r.Commands))
+		content.Add(commands(r.Commands))
 		content.Add(beside(newCopy(w, "win.browsers.copy", func() string { return r.Commands })))
 		box.Add(panel(content, colorLine))
 	}

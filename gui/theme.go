@@ -18,8 +18,8 @@ const (
 	colorDanger  fyne.ThemeColorName = theme.ColorNameError
 )
 
-// sizePath is the size of the names of files.
-const sizePath fyne.ThemeSizeName = "ciePath"
+// sizeCommand is the size of commands, which have letters of equal width.
+const sizeCommand fyne.ThemeSizeName = "cieCommand"
 
 // unit is the step of all distances.
 const unit float32 = 8
@@ -129,11 +129,11 @@ func (l look) Size(name fyne.ThemeSizeName) float32 {
 		theme.SizeNameInlineIcon: 20,
 	}[name]
 	if ok {
-		return wholeLine(size*float32(max(l.text, 100))/100, lineHeight)
+		return wholeLine(size * float32(max(l.text, 100)) / 100)
 	}
 	switch name {
-	case sizePath:
-		return wholeLine(12*float32(max(l.text, 100))/100, monoHeight)
+	case sizeCommand:
+		return wholeMono(13 * float32(max(l.text, 100)) / 100)
 	case theme.SizeNameInputRadius, theme.SizeNameSelectionRadius:
 		return 10
 	case theme.SizeNamePadding, theme.SizeNameLineSpacing:
@@ -144,22 +144,39 @@ func (l look) Size(name fyne.ThemeSizeName) float32 {
 	return theme.DefaultTheme().Size(name)
 }
 
-// The heights of a line of Fyne's fonts, as a part of the size of text.
+// What Fyne's fonts have above and below the line, as parts of the size of text.
 const (
-	lineHeight = 1.362
-	monoHeight = 1.164
+	ascent, descent         = 1.069, 0.293
+	monoAscent, monoDescent = 0.928, 0.236
 )
 
 // wholeLine is the next size of text whose lines are just below a whole number of
 // pixels. Fyne rounds the height of a line: where that cuts off some of it, g and p
 // lose their feet.
-func wholeLine(size float32, height float64) float32 {
+func wholeLine(size float32) float32 {
 	n := math.Round(float64(size))
-	for n*height-math.Floor(n*height) < 0.55 {
+	for beyond(n*(ascent+descent)) < 0.55 {
 		n++
 	}
 	return float32(n)
 }
+
+// wholeMono is the same for letters of equal width, whose underscore stands at the very
+// foot: Fyne rounds the part above the line up, which pushes it down.
+func wholeMono(size float32) float32 {
+	n := math.Round(float64(size))
+	for {
+		height := n * (monoAscent + monoDescent)
+		cut := math.Ceil(n*monoAscent) + n*monoDescent - math.Ceil(height)
+		if beyond(height) >= 0.55 && cut <= 0.5 {
+			return float32(n)
+		}
+		n++
+	}
+}
+
+// beyond is how much of a pixel there is after the last whole one.
+func beyond(height float64) float64 { return height - math.Floor(height) }
 
 // Font is Fyne's.
 func (look) Font(style fyne.TextStyle) fyne.Resource { return theme.DefaultTheme().Font(style) }
