@@ -60,6 +60,8 @@ func (w *Window) remedy(situation string) (key string, open opener) {
 		}
 	case "not-connected", "login-module":
 		return "win.browsers", newBrowsers
+	case "no-service", "denied":
+		return "win.doctor", newDoctor
 	}
 	return "", nil
 }

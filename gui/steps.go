@@ -21,7 +21,9 @@ func newSteps(w *Window, now state) fyne.CanvasObject {
 	card, laid := now.card()
 	other, wrong := now.laid()
 	steps := []firstStep{
-		{w.t("win.first.service"), now.err == nil, func() fyne.CanvasObject { return w.trouble(now.err) }},
+		{w.t("win.first.service"), now.err == nil, func() fyne.CanvasObject {
+			return stacked(2*unit, w.trouble(now.err), beside(newButton(primary, w.t("win.first.service.go"), func() { w.Open("win.doctor") })))
+		}},
 		{w.t("win.first.reader"), len(now.readers) > 0 && !now.contactOnly(), func() fyne.CanvasObject {
 			if now.contactOnly() {
 				return stacked(2*unit, picture(artReader, 220, 120), w.trouble(doctor.ErrContactOnly), aside(now.readers[0].Reader.Name))
@@ -61,8 +63,7 @@ func newSteps(w *Window, now state) fyne.CanvasObject {
 	return list
 }
 
-// trouble says what is wrong and what to do, without a button: it ends by itself
-// when the cause is gone.
+// trouble says what is wrong and what to do. It ends by itself when the cause is gone.
 func (w *Window) trouble(err error) fyne.CanvasObject {
 	m := w.texts.Explain(err)
 	return marked(iconWarning, colorCaution, stacked(unit, strong(m.What, theme.ColorNameForeground), paragraph(m.Next)))

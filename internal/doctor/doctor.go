@@ -51,6 +51,9 @@ var (
 	// ErrRemote means that the readers are refused to somebody who is not at the
 	// computer.
 	ErrRemote = situation.New("remote-session", "readers refused to a remote session")
+	// ErrPolkit means that the readers are refused because nobody answers the service
+	// who may use them.
+	ErrPolkit = situation.New("polkit-stopped", "polkit not running")
 	// ErrDriver means that the service has no driver for readers.
 	ErrDriver = situation.New("driver-missing", "no CCID driver installed")
 	// ErrScdaemon means that GnuPG's daemon may hold the reader.
@@ -78,7 +81,7 @@ func Finds() []Check {
 		{"home", []error{ErrHome}},
 		{"state", []error{ErrState}},
 		{"kernel", []error{ErrKernel}},
-		{"service", []error{ErrNoPCSCD, ErrStopped, pcsc.ErrNoService, pcsc.ErrDenied, ErrRemote}},
+		{"service", []error{ErrNoPCSCD, ErrStopped, pcsc.ErrNoService, pcsc.ErrDenied, ErrPolkit, ErrRemote}},
 		{"driver", []error{ErrDriver}},
 		{"scdaemon", []error{ErrScdaemon}},
 		{"reader", []error{cie.ErrNoReader, ErrContactOnly}},

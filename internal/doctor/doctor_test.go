@@ -109,6 +109,15 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 			write(t, filepath.Join(c.Machine.Home, "snap/firefox/common/.mozilla/firefox/a.default/prefs.js"), "")
 		}, ErrSandboxed},
 		{"service", func(c *Computer) { c.Holder.Cards = cards{err: pcsc.ErrDenied} }, pcsc.ErrDenied},
+		{"service", func(c *Computer) {
+			c.Holder.Cards, c.Programs = cards{err: pcsc.ErrDenied}, []string{"bash", "pcscd", "polkitd"}
+		}, pcsc.ErrDenied},
+		{"service", func(c *Computer) {
+			c.Holder.Cards, c.Programs = cards{err: pcsc.ErrDenied}, []string{"bash"} // no programs of others are seen
+		}, pcsc.ErrDenied},
+		{"service", func(c *Computer) {
+			c.Holder.Cards, c.Programs = cards{err: pcsc.ErrDenied}, []string{"bash", "pcscd"}
+		}, ErrPolkit},
 		{"reader", func(c *Computer) { c.Holder.Cards = cards{} }, cie.ErrNoReader},
 		{"reader", func(c *Computer) {
 			c.Holder.Cards = cards{readers: []pcsc.Reader{{Name: "Cherry GmbH SmartTerminal ST-2xxx [Vendor Interface] 00 00"}}}

@@ -51,6 +51,24 @@ func told(t *testing.T, r *cardrig.Rig, check string) string {
 	return ""
 }
 
+// polkit starts a program that has the name of the one which lets people use readers.
+func polkit(t *testing.T, r *cardrig.Rig) {
+	t.Helper()
+	sleep, err := os.ReadFile("/bin/sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(r.Folder, "polkitd")
+	if err := os.WriteFile(file, sleep, 0o700); err != nil { //nolint:gosec // it is to run
+		t.Fatal(err)
+	}
+	program := exec.CommandContext(r.Ctx, file, "600")
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = program.Process.Kill(); _ = program.Wait() })
+}
+
 // A paired card on a reader of pcscd, and what befalls the service and the card. No
 // code is presented.
 func TestThroughPCSCD(t *testing.T) {
@@ -70,6 +88,7 @@ func TestThroughPCSCD(t *testing.T) {
 	}
 	t.Run("report", func(t *testing.T) { reportTellsNobody(t, r, home) })
 	t.Run("refused", func(t *testing.T) { // by polkit
+		polkit(t, r)
 		rig.StartProxy(t).Inject(rig.Fault{Call: rig.Establish, Code: 0x8010006A})
 		if got := told(t, r, "service"); got != "CIE-SYS-02" {
 			t.Errorf("service: %q", got)

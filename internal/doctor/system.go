@@ -111,8 +111,14 @@ func (c Computer) noService(err error) Finding {
 }
 
 // denied says why the readers are refused: polkit lets in who sits at the computer.
+// It is started when it is asked; if it does not run after a refusal, it cannot. That
+// is told only where programs of others are seen, such as the service itself.
 func (c Computer) denied(err error) Finding {
 	f := Finding{Check: "service", Err: err}
+	if slices.Contains(c.Programs, "pcscd") && !slices.Contains(c.Programs, "polkitd") {
+		f.Err = ErrPolkit
+		return f
+	}
 	for _, name := range []string{"SSH_CONNECTION", "XRDP_SESSION"} {
 		if c.Machine.Getenv(name) != "" {
 			f.Err, f.About = ErrRemote, name

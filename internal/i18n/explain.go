@@ -57,6 +57,7 @@ var situations = map[string]situation{
 	"scdaemon":       {"CIE-SYS-09", unchanged},
 	"pcscd-stopped":  {"CIE-SYS-10", unchanged},
 	"remote-session": {"CIE-SYS-11", unchanged},
+	"polkit-stopped": {"CIE-SYS-12", unchanged},
 
 	"no-reader":    {"CIE-RDR-01", unchanged},
 	"busy":         {"CIE-RDR-02", unchanged},
