@@ -99,3 +99,13 @@ func TestStandings(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
+
+// With the keyboard, what is on the screen comes before the ways to others.
+func TestScreenComesFirst(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	b.Open("win.pin")
+	b.win.Canvas().FocusNext()
+	if b.win.Canvas().Focused() != b.buttonOf("win.change") {
+		t.Errorf("first is %v", b.win.Canvas().Focused())
+	}
+}

@@ -290,7 +290,7 @@ func (w *Window) build() {
 	}
 	w.body = container.NewStack(container.NewVScroll(container.New(page{}, withHelp(w, now))))
 	w.win.SetContent(container.New(&frame{rail: w.rail},
-		container.NewVScroll(w.strip.bars), w.strip.content(), withGround(container.NewVScroll(rail)), w.body))
+		w.body, withGround(container.NewVScroll(rail)), w.strip.content(), container.NewVScroll(w.strip.bars)))
 	w.announce()
 	w.tell()
 	if f, ok := now.(focuser); ok && f.Focus() != nil {
@@ -357,14 +357,14 @@ func (w *Window) watch() {
 	}
 }
 
-// A frame lays out the bars of the modes, strip, rail and body. The rail shows icons
-// alone where there is little room. However large the text is, there is room for the body:
-// bars and rail scroll.
+// A frame lays out body, rail, strip and the bars of the modes: for who uses the keyboard
+// the screen comes first. The rail shows icons alone where there is little room. However
+// large the text is, there is room for the body: bars and rail scroll.
 type frame struct{ rail []*button }
 
 // Layout places the four.
 func (f *frame) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	bars, strip, rail, body := objects[0], objects[1], objects[2], objects[3]
+	body, rail, strip, bars := objects[0], objects[1], objects[2], objects[3]
 	for _, b := range f.rail {
 		if narrow := size.Width < 760; b.compact != narrow {
 			b.compact = narrow
