@@ -330,7 +330,7 @@ func (w *wine) window(s scope) {
 		_ = w.try("taskkill", "/f", "/im", "cie-gui.exe")
 		_ = c.Wait()
 	}()
-	if !w.display.There("Your CIE", 2*time.Minute) {
+	if !w.display.There("Welcome – Your CIE", 2*time.Minute) {
 		w.t.Error("no window")
 	}
 	time.Sleep(5 * time.Second) // until it is drawn: only the picture is at stake
