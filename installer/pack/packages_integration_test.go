@@ -22,6 +22,7 @@ import (
 
 	"github.com/softwarecie/cie/internal/release"
 	"github.com/softwarecie/cie/internal/rig"
+	"github.com/softwarecie/cie/internal/sums"
 )
 
 // What two packages hold, but for manual pages and documents, which are counted
@@ -249,7 +250,7 @@ func checkBill(t *testing.T, schema *jsonschema.Schema, file string) {
 		!regexp.MustCompile(`^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`).MatchString(b.SerialNumber) {
 		t.Errorf("%s %s %d %s", b.Format, b.SpecVersion, b.Version, b.SerialNumber)
 	}
-	if sum, err := release.Sum(file); err != nil || len(b.Metadata.Component.Hashes) != 1 || b.Metadata.Component.Hashes[0].Content != sum {
+	if sum, err := sums.Of(file); err != nil || len(b.Metadata.Component.Hashes) != 1 || b.Metadata.Component.Hashes[0].Content != sum {
 		t.Errorf("hash of the package: %v, not %s (%v)", b.Metadata.Component.Hashes, sum, err)
 	}
 	refs := map[string]bool{}
@@ -304,24 +305,24 @@ func checkTampered(t *testing.T, r *rel, public ed25519.PublicKey) {
 	if err := os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	accepted := func() (ours, sums, signature bool) {
+	accepted := func() (ours, hashes, signature bool) {
 		_, err := release.Check(public, r.out)
-		sum := exec.Command("sha256sum", "--check", "--strict", "--quiet", release.List)
+		sum := exec.Command("sha256sum", "--check", "--strict", "--quiet", sums.Name)
 		sum.Dir = r.out
-		sign := exec.Command("openssl", "pkeyutl", "-verify", "-pubin", "-inkey", key, "-rawin", "-in", release.List, "-sigfile", release.Signature)
+		sign := exec.Command("openssl", "pkeyutl", "-verify", "-pubin", "-inkey", key, "-rawin", "-in", sums.Name, "-sigfile", sums.Signature)
 		sign.Dir = r.out
 		return err == nil, sum.Run() == nil, sign.Run() == nil
 	}
-	if ours, sums, signature := accepted(); !ours || !sums || !signature {
-		t.Fatalf("untouched: %v %v %v", ours, sums, signature)
+	if ours, hashes, signature := accepted(); !ours || !hashes || !signature {
+		t.Fatalf("untouched: %v %v %v", ours, hashes, signature)
 	}
 	deb := onlyOne(t, filepath.Join(r.out, "cie-cli_*.deb"))
 	change(t, deb)
-	if ours, sums, signature := accepted(); ours || sums || !signature {
-		t.Errorf("a changed package: %v %v %v", ours, sums, signature)
+	if ours, hashes, signature := accepted(); ours || hashes || !signature {
+		t.Errorf("a changed package: %v %v %v", ours, hashes, signature)
 	}
 	change(t, deb) // back
-	change(t, filepath.Join(r.out, release.List))
+	change(t, filepath.Join(r.out, sums.Name))
 	if ours, _, signature := accepted(); ours || signature {
 		t.Errorf("a changed list: %v %v", ours, signature)
 	}

@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/softwarecie/cie/internal/release"
+	"github.com/softwarecie/cie/internal/sums"
 )
 
 // provenance writes an in-toto statement (v1) with the SLSA provenance predicate
@@ -23,10 +23,10 @@ func (r *rel) provenance() error {
 	}
 	var subject []artefact
 	for _, name := range files(r.out) {
-		if strings.Contains(name, "/") || strings.HasPrefix(name, release.List) || strings.HasSuffix(name, ".json") {
+		if strings.Contains(name, "/") || strings.HasPrefix(name, sums.Name) || strings.HasSuffix(name, ".json") {
 			continue
 		}
-		sum, err := release.Sum(filepath.Join(r.out, name))
+		sum, err := sums.Of(filepath.Join(r.out, name))
 		if err != nil {
 			return err
 		}

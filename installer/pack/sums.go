@@ -12,13 +12,14 @@ import (
 	"strings"
 
 	"github.com/softwarecie/cie/internal/release"
+	"github.com/softwarecie/cie/internal/sums"
 )
 
 // sums writes SHA256SUMS over all files of the folder, and its signature.
 func (r *rel) sums() error {
 	var names []string
 	for _, name := range files(r.out) {
-		if !strings.Contains(name, "/") && !strings.HasPrefix(name, release.List) {
+		if !strings.Contains(name, "/") && !strings.HasPrefix(name, sums.Name) {
 			names = append(names, name)
 		}
 	}
@@ -41,11 +42,11 @@ func (r *rel) installedList(name, format, root, folder string, names []string) e
 // list writes the list of some files below root into a folder, and its signature if
 // there is a key for it.
 func (r *rel) list(root, folder string, names []string) error {
-	list, err := release.Sums(root, names)
+	list, err := sums.Write(root, names)
 	if err != nil {
 		return err
 	}
-	if err := write(filepath.Join(folder, release.List), list, 0o644); err != nil {
+	if err := write(filepath.Join(folder, sums.Name), list, 0o644); err != nil {
 		return err
 	}
 	key, err := r.signer()
@@ -53,9 +54,9 @@ func (r *rel) list(root, folder string, names []string) error {
 		return err
 	}
 	if key == nil {
-		return os.RemoveAll(filepath.Join(folder, release.Signature)) // of an earlier list
+		return os.RemoveAll(filepath.Join(folder, sums.Signature)) // of an earlier list
 	}
-	return write(filepath.Join(folder, release.Signature), ed25519.Sign(key, list), 0o644)
+	return write(filepath.Join(folder, sums.Signature), ed25519.Sign(key, list), 0o644)
 }
 
 // signer is the key in $CIE_RELEASE_KEY (PKCS#8 in PEM), nil where there is none. If

@@ -11,25 +11,24 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/softwarecie/cie/internal/sums"
 )
 
 // What the archive holds beside the programs.
 const (
-	sumsName      = "SHA256SUMS"     // of all other files, as sha256sum writes it
-	signatureName = "SHA256SUMS.sig" // of that, for "cie version --verify"; not in every archive
-	releaseName   = "release"        // seconds since 1970 of the commit, a space, the version
-	textsName     = "sentences.json" // by language and key
+	releaseName = "release"        // seconds since 1970 of the commit, a space, the version
+	textsName   = "sentences.json" // by language and key
 )
 
-// maxText bounds those four, in bytes.
+// maxText bounds those, and the list of hashes and its signature, in bytes.
 const maxText = 1 << 20
 
 // An archive is what the file holds.
 type archive struct {
 	file    io.Closer
 	files   map[string]*zip.File
-	names   []string          // of the files to put in place, in their order
-	sums    map[string]string // SHA-256 of each, in hexadecimal
+	list    sums.List // of the files to put in place, in their order
 	release string
 	texts   map[string]map[string]string
 }
@@ -40,7 +39,7 @@ func open(path string) (*archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &archive{file: f, files: map[string]*zip.File{}, sums: map[string]string{}}
+	a := &archive{file: f, files: map[string]*zip.File{}}
 	if err := a.read(f); err != nil {
 		_ = f.Close()
 		return nil, a.explain(&problem{errDamaged, err})
@@ -72,26 +71,23 @@ func (a *archive) read(f *os.File) error {
 	if a.release, err = a.text(releaseName); err != nil {
 		return err
 	}
-	sums, err := a.text(sumsName)
+	list, err := a.text(sums.Name)
 	if err != nil {
 		return err
 	}
-	a.names, a.sums, err = parseSums(sums)
+	a.list, err = parse(list)
 	return err
 }
 
-// parseSums reads a list of hashes. The names are of files in one folder.
-func parseSums(text string) (names []string, sums map[string]string, err error) {
-	sums = map[string]string{}
-	for _, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
-		sum, name, ok := strings.Cut(line, "  ")
-		if !ok || len(sum) != 2*sha256.Size || name == "" || name == ".." || strings.ContainsAny(name, "/\x00") {
-			return nil, nil, fmt.Errorf("%s: line %.100q", sumsName, line)
+// parse reads a list of hashes. The names are of files in one folder.
+func parse(text string) (sums.List, error) {
+	l, err := sums.Parse([]byte(text))
+	for _, name := range l.Files {
+		if strings.Contains(name, "/") {
+			return sums.List{}, fmt.Errorf("%w: %.100q", sums.ErrList, name)
 		}
-		names = append(names, name)
-		sums[name] = sum
 	}
-	return names, sums, nil
+	return l, err
 }
 
 // text is a small file of the archive.
@@ -122,7 +118,7 @@ func (a *archive) copy(name string, w io.Writer) error {
 	defer func() { _ = r.Close() }()
 	h := sha256.New()
 	_, err = io.Copy(io.MultiWriter(w, h), damaged{r})
-	if err == nil && hex.EncodeToString(h.Sum(nil)) != a.sums[name] {
+	if err == nil && hex.EncodeToString(h.Sum(nil)) != a.list.Sums[name] {
 		return &problem{errDamaged, fmt.Errorf("%s is not what the list says", name)}
 	}
 	return err

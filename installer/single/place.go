@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -11,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/softwarecie/cie/internal/sums"
 )
 
 // Files of the archive that go into the menu of the desktop.
@@ -50,7 +50,7 @@ func (p place) put(a *archive) error {
 	if err == nil && date(string(present)) > date(a.release) {
 		return nil
 	}
-	for _, name := range append(a.names, signatureName, sumsName) {
+	for _, name := range append(a.list.Files, sums.Signature, sums.Name) {
 		if err := p.file(a, name); err != nil {
 			return placed(err)
 		}
@@ -71,9 +71,9 @@ func placed(err error) error {
 func (p place) file(a *archive, name string) error {
 	target := filepath.Join(p.folder, name)
 	switch {
-	case name == signatureName && a.files[name] == nil:
+	case name == sums.Signature && a.files[name] == nil:
 		return gone(target) // that of an earlier release
-	case name == signatureName || name == sumsName:
+	case name == sums.Signature || name == sums.Name:
 		text, err := a.text(name)
 		if err != nil {
 			return err
@@ -84,24 +84,12 @@ func (p place) file(a *archive, name string) error {
 	if entry := a.files[name]; entry != nil && entry.Mode()&0o100 != 0 {
 		mode = 0o755
 	}
-	if info, err := os.Lstat(target); err == nil && info.Mode() == mode && sumOf(target) == a.sums[name] {
-		return nil
+	if info, err := os.Lstat(target); err == nil && info.Mode() == mode {
+		if sum, err := sums.Of(target); err == nil && sum == a.list.Sums[name] {
+			return nil
+		}
 	}
 	return replace(target, mode, func(w io.Writer) error { return a.copy(name, w) })
-}
-
-// sumOf a file, "" if it cannot be read.
-func sumOf(path string) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer func() { _ = f.Close() }()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return ""
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // replace writes a new file and gives it the name of the old one.
@@ -173,11 +161,11 @@ func escape(text string) string {
 // remove takes the library out of the browsers, and then away what put has put.
 // Other files in the folder stay, and so does the folder then.
 func (p place) remove() error {
-	sums, err := os.ReadFile(filepath.Join(p.folder, sumsName))
+	list, err := os.ReadFile(filepath.Join(p.folder, sums.Name))
 	if err != nil {
 		return placed(err)
 	}
-	names, _, err := parseSums(string(sums))
+	l, err := parse(string(list))
 	if err != nil {
 		return &problem{errPlace, err}
 	}
@@ -188,7 +176,7 @@ func (p place) remove() error {
 		failed = &problem{errStart, err}
 	}
 	failed = errors.Join(failed, gone(p.desktop), gone(p.icon))
-	for _, name := range append(names, signatureName, sumsName) {
+	for _, name := range append(l.Files, sums.Signature, sums.Name) {
 		failed = errors.Join(failed, gone(filepath.Join(p.folder, name)))
 	}
 	_ = os.Remove(p.folder)

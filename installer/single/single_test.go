@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/softwarecie/cie/internal/sums"
 )
 
 // A program that writes what it is called with beside itself.
@@ -27,13 +29,13 @@ func made(t *testing.T, release string, change map[string]string) string {
 		"cie": program, "cie-gui": program, "libcie-pkcs11.so": "library of " + release, desktopName: "[Desktop Entry]\nExec=cie-gui\nTryExec=cie-gui\n", iconName: "<svg/>",
 		releaseName: release,
 	}
-	var sums strings.Builder
+	var list strings.Builder
 	names := []string{"cie", "cie-gui", "libcie-pkcs11.so", desktopName, iconName, releaseName}
 	for _, name := range names {
 		sum := sha256.Sum256([]byte(content[name]))
-		fmt.Fprintf(&sums, "%s  %s\n", hex.EncodeToString(sum[:]), name)
+		fmt.Fprintf(&list, "%s  %s\n", hex.EncodeToString(sum[:]), name)
 	}
-	content[sumsName], content[textsName] = sums.String(), texts
+	content[sums.Name], content[textsName] = list.String(), texts
 	for name, text := range change {
 		content[name] = text
 	}
@@ -41,9 +43,9 @@ func made(t *testing.T, release string, change map[string]string) string {
 	out.WriteString("the head")
 	z := zip.NewWriter(&out)
 	z.SetOffset(int64(out.Len()))
-	names = append(names, sumsName, textsName)
-	if content[signatureName] != "" {
-		names = append(names, signatureName)
+	names = append(names, sums.Name, textsName)
+	if content[sums.Signature] != "" {
+		names = append(names, sums.Signature)
 	}
 	for _, name := range names {
 		header := &zip.FileHeader{Name: name}
@@ -128,8 +130,8 @@ func TestReleases(t *testing.T) {
 // The signature of the list is that of the same release, or none.
 func TestSigned(t *testing.T) {
 	p := empty(t)
-	signature := filepath.Join(p.folder, signatureName)
-	must(t, put(t, p, made(t, "1000 1.0.0\n", map[string]string{signatureName: "signature"})))
+	signature := filepath.Join(p.folder, sums.Signature)
+	must(t, put(t, p, made(t, "1000 1.0.0\n", map[string]string{sums.Signature: "signature"})))
 	has(t, signature, "signature", 0o644)
 	must(t, put(t, p, made(t, "2000 2.0.0\n", nil)))
 	if _, err := os.Stat(signature); err == nil {
@@ -160,9 +162,9 @@ func TestDamaged(t *testing.T) {
 	sum := strings.Repeat("0", 64)
 	for name, change := range map[string]map[string]string{
 		"a program":        {"cie": "another program"},
-		"the list":         {sumsName: "no list"},
-		"a path":           {sumsName: sum + "  ../cie\n"},
-		"a missing file":   {sumsName: sum + "  missing\n"},
+		"the list":         {sums.Name: "no list"},
+		"a path":           {sums.Name: sum + "  ../cie\n"},
+		"a missing file":   {sums.Name: sum + "  missing\n"},
 		"the sentences":    {textsName: "{"},
 		"an empty archive": nil,
 	} {

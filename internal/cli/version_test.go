@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/softwarecie/cie/internal/release"
+	"github.com/softwarecie/cie/internal/sums"
 )
 
 // A project is one with a key, and a release of it: packed, and installed.
@@ -51,12 +52,12 @@ func (p *project) write(file, content string) {
 
 func (p *project) sign(root, folder string, names ...string) {
 	p.t.Helper()
-	list, err := release.Sums(root, names)
+	list, err := sums.Write(root, names)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.write(filepath.Join(folder, release.List), string(list))
-	p.write(filepath.Join(folder, release.Signature), string(ed25519.Sign(p.key, list)))
+	p.write(filepath.Join(folder, sums.Name), string(list))
+	p.write(filepath.Join(folder, sums.Signature), string(ed25519.Sign(p.key, list)))
 }
 
 // public is the key as it is built into a program.
@@ -114,8 +115,8 @@ func TestVersionVerifyRefuses(t *testing.T) { // [145]
 		args       func(p *project) []string
 	}{
 		"changed package":   {"cie.deb", "CIE-REL-05", func(p *project) []string { return []string{p.folder} }},
-		"changed list":      {release.List, "CIE-REL-04", func(p *project) []string { return []string{p.folder} }},
-		"changed signature": {release.Signature, "CIE-REL-04", func(p *project) []string { return []string{p.folder} }},
+		"changed list":      {sums.Name, "CIE-REL-04", func(p *project) []string { return []string{p.folder} }},
+		"changed signature": {sums.Signature, "CIE-REL-04", func(p *project) []string { return []string{p.folder} }},
 		"unknown file":      {"other.deb", "CIE-REL-07", func(p *project) []string { return []string{filepath.Join(p.folder, "other.deb")} }},
 	} {
 		t.Run(name, func(t *testing.T) {

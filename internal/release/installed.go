@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/softwarecie/cie/internal/sums"
 )
 
 // Origin is the name of the file beside the list of what a package installs, in
@@ -35,7 +37,7 @@ var places = []struct{ root, lists string }{{"..", "share/cie/*"}, {".", "packag
 func Installed(program string) (root string, all []Package) {
 	for _, place := range places {
 		root = filepath.Join(filepath.Dir(program), place.root)
-		lists, _ := fs.Glob(os.DirFS(root), path.Join(place.lists, List)) // errs for a bad pattern only
+		lists, _ := fs.Glob(os.DirFS(root), path.Join(place.lists, sums.Name)) // errs for a bad pattern only
 		for _, l := range lists {
 			p := Package{folder: filepath.Join(root, filepath.Dir(l))}
 			text, _ := readSmall(filepath.Join(p.folder, Origin))
@@ -65,10 +67,10 @@ func CheckInstalled(key ed25519.PublicKey, program string) (all []Package, err e
 			return nil, err
 		}
 		own, err := filepath.Rel(root, filepath.Join(all[i].folder, Origin))
-		if err != nil || !slices.Contains(l.names, filepath.ToSlash(own)) {
+		if err != nil || !slices.Contains(l.Files, filepath.ToSlash(own)) {
 			return nil, &FileError{filepath.Join(all[i].folder, Origin), ErrUnlisted}
 		}
-		good, err := l.check(root, l.names)
+		good, err := check(l, root, l.Files)
 		if err != nil {
 			return nil, err
 		}

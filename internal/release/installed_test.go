@@ -7,6 +7,8 @@ import (
 	"path"
 	"path/filepath"
 	"testing"
+
+	"github.com/softwarecie/cie/internal/sums"
 )
 
 // install lays out two packages as they are installed, and signs their lists.
@@ -35,12 +37,12 @@ func put(t *testing.T, file, content string) {
 
 func sign(t *testing.T, root, folder string, files []string) {
 	t.Helper()
-	list, err := Sums(root, files)
+	list, err := sums.Write(root, files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, filepath.Join(root, folder, List), string(list))
-	put(t, filepath.Join(root, folder, Signature), string(ed25519.Sign(testKey, list)))
+	put(t, filepath.Join(root, folder, sums.Name), string(list))
+	put(t, filepath.Join(root, folder, sums.Signature), string(ed25519.Sign(testKey, list)))
 }
 
 func TestCheckInstalled(t *testing.T) {
@@ -84,24 +86,26 @@ func TestInstalledTampered(t *testing.T) {
 		"library": {func(t *testing.T, root string) { put(t, filepath.Join(root, "lib/pkcs11/libcie-pkcs11.so"), "other") }, ErrChanged},
 		"missing": {func(t *testing.T, root string) { _ = os.Remove(filepath.Join(root, "lib/pkcs11/libcie-pkcs11.so")) }, ErrMissing},
 		"list": {func(t *testing.T, root string) {
-			put(t, filepath.Join(root, "share/cie/cie-cli", List), abc+"  bin/cie\n")
+			put(t, filepath.Join(root, "share/cie/cie-cli", sums.Name), abc+"  bin/cie\n")
 		}, ErrSignature},
-		"signature": {func(t *testing.T, root string) { put(t, filepath.Join(root, "share/cie/cie-pkcs11", Signature), "x") }, ErrSignature},
+		"signature": {func(t *testing.T, root string) {
+			put(t, filepath.Join(root, "share/cie/cie-pkcs11", sums.Signature), "x")
+		}, ErrSignature},
 		"no signature": {func(t *testing.T, root string) {
-			_ = os.Remove(filepath.Join(root, "share/cie/cie-cli", Signature))
+			_ = os.Remove(filepath.Join(root, "share/cie/cie-cli", sums.Signature))
 		}, ErrNoList},
 		"no list of the program": {func(t *testing.T, root string) { _ = os.RemoveAll(filepath.Join(root, "share/cie/cie-cli")) }, ErrUnlisted},
 		"no list":                {func(t *testing.T, root string) { _ = os.RemoveAll(filepath.Join(root, "share/cie")) }, ErrNoList},
 		"another's signature": {func(t *testing.T, root string) {
 			folder := filepath.Join(root, "share/cie/cie-cli")
-			list, err := os.ReadFile(filepath.Join(folder, List))
+			list, err := os.ReadFile(filepath.Join(folder, sums.Name))
 			if err != nil {
 				t.Fatal(err)
 			}
-			put(t, filepath.Join(folder, Signature), string(ed25519.Sign(other, list)))
+			put(t, filepath.Join(folder, sums.Signature), string(ed25519.Sign(other, list)))
 		}, ErrSignature},
 		"another package's list": {func(t *testing.T, root string) {
-			for _, name := range []string{List, Signature} {
+			for _, name := range []string{sums.Name, sums.Signature} {
 				content, err := os.ReadFile(filepath.Join(root, "share/cie/cie-pkcs11", name))
 				if err != nil {
 					t.Fatal(err)

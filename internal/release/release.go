@@ -1,20 +1,15 @@
 // Package release judges what a release consists of: files against a signed list
 // of their hashes, and the signed notice of a newer version.
 //
-// The list is SHA256SUMS as sha256sum(1) writes and checks it; its signature,
-// SHA256SUMS.sig, is 64 bytes of Ed25519 (RFC 8032) over its bytes, which
+// The list is SHA256SUMS (internal/sums); its signature, SHA256SUMS.sig, is 64 bytes of Ed25519 (RFC 8032) over its bytes, which
 // "openssl pkeyutl -verify -rawin" checks as well. A release has one list, of its
 // packages; each package has one, of what it installs.
 package release
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -22,15 +17,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/softwarecie/cie/internal/situation"
-)
-
-// List and Signature are the names of the list's files.
-const (
-	List      = "SHA256SUMS"
-	Signature = "SHA256SUMS.sig"
+	"github.com/softwarecie/cie/internal/sums"
 )
 
 // What is wrong with files of a release.
@@ -91,20 +80,6 @@ func ParsePrivate(text []byte) (ed25519.PrivateKey, error) {
 	return nil, ErrKey
 }
 
-// Sum hashes a file.
-func Sum(file string) (string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
 // Check verifies files against the signed list in their folder; with no files,
 // all of the list. It returns the names that are what the list says; the error
 // names the first that is not.
@@ -114,34 +89,15 @@ func Check(key ed25519.PublicKey, folder string, names ...string) ([]string, err
 		return nil, err
 	}
 	if len(names) == 0 {
-		names = l.names
+		names = l.Files
 	}
-	return l.check(folder, names)
+	return check(l, folder, names)
 }
 
-// Sums is the list of some files below a folder, named as from there with slashes.
-func Sums(folder string, names []string) ([]byte, error) {
-	var list []byte
-	for _, name := range names {
-		sum, err := Sum(filepath.Join(folder, filepath.FromSlash(name)))
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, sum+"  "+name+"\n"...)
-	}
-	return list, nil
-}
-
-// A list is a signed list whose signature is right.
-type list struct {
-	names []string
-	sums  map[string]string // by name
-}
-
-// readList reads the list in a folder.
-func readList(key ed25519.PublicKey, folder string) (l list, err error) {
-	content, err := readSmall(filepath.Join(folder, List))
-	signature, err2 := readSmall(filepath.Join(folder, Signature))
+// readList reads the list in a folder, whose signature must be right.
+func readList(key ed25519.PublicKey, folder string) (l sums.List, err error) {
+	content, err := readSmall(filepath.Join(folder, sums.Name))
+	signature, err2 := readSmall(filepath.Join(folder, sums.Signature))
 	if err = errors.Join(err, err2); errors.Is(err, fs.ErrNotExist) {
 		return l, fmt.Errorf("%w: %w", ErrNoList, err)
 	}
@@ -149,20 +105,23 @@ func readList(key ed25519.PublicKey, folder string) (l list, err error) {
 		return l, err
 	}
 	if !ed25519.Verify(key, content, signature) {
-		return l, fmt.Errorf("%w: %s", ErrSignature, filepath.Join(folder, List))
+		return l, fmt.Errorf("%w: %s", ErrSignature, filepath.Join(folder, sums.Name))
 	}
-	return parse(content)
+	if l, err = sums.Parse(content); err != nil {
+		return l, fmt.Errorf("%w: %w", ErrList, err)
+	}
+	return l, nil
 }
 
 // check verifies files below root.
-func (l list) check(root string, names []string) (good []string, err error) {
+func check(l sums.List, root string, names []string) (good []string, err error) {
 	for _, name := range names {
 		file := filepath.Join(root, filepath.FromSlash(name))
-		want, listed := l.sums[name]
+		want, listed := l.Sums[name]
 		if !listed {
 			return good, &FileError{file, ErrUnlisted}
 		}
-		got, err := Sum(file)
+		got, err := sums.Of(file)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return good, &FileError{file, ErrMissing}
@@ -174,31 +133,6 @@ func (l list) check(root string, names []string) (good []string, err error) {
 		good = append(good, name)
 	}
 	return good, nil
-}
-
-// parse reads a list: lines of 64 hexadecimal digits, two spaces, and the name of
-// a file below the folder that the list is about, with slashes.
-func parse(content []byte) (list, error) {
-	l := list{sums: map[string]string{}}
-	lines := bufio.NewScanner(bytes.NewReader(content))
-	for lines.Scan() {
-		sum, name, ok := strings.Cut(lines.Text(), "  ")
-		raw, err := hex.DecodeString(sum)
-		if !ok || err != nil || len(raw) != sha256.Size || sum != strings.ToLower(sum) || !inside(name) || l.sums[name] != "" {
-			return list{}, fmt.Errorf("%w: line %d", ErrList, len(l.names)+1)
-		}
-		l.sums[name] = sum
-		l.names = append(l.names, name)
-	}
-	if lines.Err() != nil || len(l.names) == 0 {
-		return list{}, ErrList
-	}
-	return l, nil
-}
-
-// inside says whether a name leads to a file below a folder, on every system.
-func inside(name string) bool {
-	return fs.ValidPath(name) && name != "." && !strings.ContainsAny(name, `\:`) && filepath.IsLocal(filepath.FromSlash(name))
 }
 
 func readSmall(path string) ([]byte, error) {
