@@ -87,7 +87,7 @@ chromium="$display$site"'
 database=$(cie browser list --json | sed -n "s/.*\"\([^\"]*nssdb\)\/pkcs11.txt\".*/\1/p" | head -1)
 cie browser add chromium
 certutil -A -n site -t C,, -i "$(ls /person/site/*.pem)" -d "sql:$database"
-chromium --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --lang=en --user-data-dir=/person/chromium "$url" >/tmp/chromium.log 2>&1 & chromium=$!
+chromium --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --lang=en --user-data-dir="$(mktemp -d)" "$url" >/tmp/chromium.log 2>&1 & chromium=$!
 await_window "Unlock Security Device"
 sleep 1
 xdotool windowfocus --sync "$window" type 5678
@@ -96,7 +96,6 @@ wait $site
 grep -q "\"outcome\": *\"ok\"" /person/site.json
 kill $chromium $manager
 wait $chromium $manager || true
-rm -rf /person/chromium
 kill $display
 '
 
