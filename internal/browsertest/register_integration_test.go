@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/firefox"
 	"github.com/softwarecie/cie/internal/rig"
@@ -74,9 +76,22 @@ func TestRegisteredChromium(t *testing.T) {
 	unregister(t, m, library)
 }
 
-// A profile that Firefox has not run in yet.
+// A profile that Firefox has not run in yet; without, and with the policy that the
+// packages bring: the library is there once, and the PIN is asked for once.
 func TestRegisteredFirefox(t *testing.T) {
 	rig.Need(t, "firefox-esr")
+	t.Run("alone", registeredFirefox)
+	t.Run("beside the policy", func(t *testing.T) {
+		const folder = "/usr/share/firefox-esr/distribution"
+		must(t, unix.Mount("tmpfs", folder, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755")) // ours alone: see rig.Main
+		t.Cleanup(func() { must(t, unix.Unmount(folder, 0)) })
+		policy := fmt.Sprintf(`{"policies": {"SecurityDevices": {"Add": {"CIE": %q}}}}`, library(t))
+		must(t, os.WriteFile(filepath.Join(folder, "policies.json"), []byte(policy), 0o600))
+		registeredFirefox(t)
+	})
+}
+
+func registeredFirefox(t *testing.T) {
 	d, home := newPairedDesk(t), t.TempDir()
 	var m browser.Machine
 	var library string
@@ -98,8 +113,14 @@ func TestRegisteredFirefox(t *testing.T) {
 	must(t, b.Open(d.Ctx, d.site.Required))
 	d.wantLogin(t, b, 1)
 	for _, p := range own(m, library) {
-		if strings.HasPrefix(p.ID, "firefox:") && !p.Running {
+		if !strings.HasPrefix(p.ID, "firefox:") {
+			continue
+		}
+		if !p.Running {
 			t.Errorf("%+v is not said to run", p)
+		}
+		if list, err := os.ReadFile(p.File); err != nil || strings.Count(string(list), "library="+library+"\n") != 1 {
+			t.Errorf("%v, the list is\n%s", err, list)
 		}
 	}
 	unregister(t, m, library)
