@@ -35,7 +35,10 @@ func (s *browsersScreen) look(said []fyne.CanvasObject) {
 		}
 		found = inventory{r.Places(), r.Machine.CanUndo(), len(r.Recipes()) > 0, r.Missing}
 		return nil
-	}, func() { s.draw(found, said) }, func() { s.look(nil) })
+	}, func() {
+		w.browsers = standings(found.places)
+		s.draw(found, said)
+	}, func() { s.look(nil) })
 }
 
 // An inventory is how things stand.

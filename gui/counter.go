@@ -94,7 +94,8 @@ func newCounterBar(w *Window) fyne.CanvasObject {
 	row := container.New(&trailing{gap: 2 * unit}, text, end)
 	edge := canvas.NewRectangle(themed(colorCaution))
 	edge.SetMinSize(fyne.NewSize(1, unit/2))
-	return stacked(0, edge, container.New(inset{2 * unit, unit}, row))
+	ground := canvas.NewRectangle(themed(theme.ColorNamePressed))
+	return container.NewStack(ground, stacked(0, edge, container.New(inset{2 * unit, unit}, row)))
 }
 
 // serve shows what can be done with the card on the reader, or asks for the next.

@@ -84,6 +84,20 @@ func TestHomeShowsTheBrowsers(t *testing.T) {
 	}
 }
 
+// What was changed on their own screen is so at home at once.
+func TestHomeKnowsWhatWasChanged(t *testing.T) {
+	b := newBench(t, i18n.Italian)
+	b.pairFirst()
+	b.Open("win.browsers")
+	b.sees("win.browsers.all")
+	b.tap("win.browsers.all")
+	b.sees("win.browsers.changed", "n", 2)
+	b.Open(home)
+	if seen := b.seen(); !strings.Contains(seen, "Chromium: collegato") {
+		t.Errorf("seen\n%s", seen)
+	}
+}
+
 // Of several profiles the one counts that does not know the card; lists that are no
 // browser's do not.
 func TestStandings(t *testing.T) {

@@ -88,5 +88,8 @@ func (s *pairScreen) onConnect() {
 			more.Add(o)
 		}
 		return err
-	}, func() { s.conclude(w.t("win.pair.connected"), more, w.tryLogin()) }, func() { w.Open("win.browsers") })
+	}, func() {
+		w.lookAtBrowsers()
+		s.conclude(w.t("win.pair.connected"), more, w.tryLogin())
+	}, func() { w.Open("win.browsers") })
 }
