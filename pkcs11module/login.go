@@ -59,7 +59,10 @@ func (m *Module) Login(h SessionHandle, user UserType, pin *secret.Buffer) error
 	trim(pin)
 	m.refresh(s.token)
 	d := m.digest(pin.Bytes())
-	if err := m.judge(s.token, pin, d); err != nil {
+	outdated := false
+	if err := m.judge(s.token, pin, d); errors.Is(err, errOutdated) {
+		outdated = true
+	} else if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(s.token.life, loginTime, CKR_DEVICE_ERROR)
@@ -72,10 +75,17 @@ func (m *Module) Login(h SessionHandle, user UserType, pin *secret.Buffer) error
 	if err := m.with(h, func(s *session) error { return m.mayLogIn(s, user) }); err != nil {
 		return err
 	}
-	if err := m.judge(s.token, pin, d); err != nil {
-		return err
+	if outdated {
+		if err := m.askTries(ctx, s.token); err != nil {
+			return err
+		}
 	}
-	return m.prove(ctx, s, pin, d)
+	if err := m.judge(s.token, pin, d); err != nil {
+		return because(ctx, err)
+	}
+	err := m.prove(ctx, s, pin, d)
+	m.refresh(s.token) // what this login has done to the record, or that it is paired now
+	return err
 }
 
 // mayLogIn holds what is refused whatever the PIN is. The tables are locked.
@@ -112,6 +122,30 @@ func trim(pin *secret.Buffer) {
 	}
 }
 
+// errOutdated means that a card may have more tries left by now than it is known to.
+var errOutdated = errors.New("tries left not known any more")
+
+// askTries has a card tell its tries again, which costs none.
+func (m *Module) askTries(ctx context.Context, t *token) error {
+	tries, err := m.holder.Tries(ctx, cie.Target{Reader: t.reader, PAN: t.pan})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err != nil {
+		m.log.Warn("tries", "error", err)
+		return because(ctx, err)
+	}
+	k := m.cards[t.pan]
+	k.asked = m.now()
+	if !tries.Told {
+		return nil
+	}
+	if tries.PIN > k.tries { // the right PIN was given elsewhere, or the PIN unblocked
+		k.bad = make(map[digest]struct{})
+	}
+	k.tries, k.told = tries.PIN, true
+	return nil
+}
+
 // judge refuses a PIN without the card, where it can be.
 func (m *Module) judge(t *token, pin *secret.Buffer, d digest) error {
 	if err := m.lock(); err != nil {
@@ -120,8 +154,9 @@ func (m *Module) judge(t *token, pin *secret.Buffer, d digest) error {
 	defer m.mu.Unlock()
 	k := m.cards[t.pan]
 	_, bad := k.bad[d]
+	outdated := k.outdated(m.now())
 	switch {
-	case k.tries == 0 && k.told:
+	case k.tries == 0 && k.told && !outdated:
 		return CKR_PIN_LOCKED
 	case cie.CheckCode(pin) != nil:
 		k.wrong = true
@@ -130,6 +165,8 @@ func (m *Module) judge(t *token, pin *secret.Buffer, d digest) error {
 		m.log.Info("all eight digits are needed")
 		k.wrong = true
 		return CKR_PIN_INCORRECT
+	case outdated:
+		return errOutdated
 	case bad:
 		k.wrong = true
 		return CKR_PIN_INCORRECT
@@ -164,7 +201,7 @@ func (m *Module) prove(ctx context.Context, s *session, pin *secret.Buffer, d di
 	card, err := m.holder.Login(ctx, cie.Target{Reader: t.reader, PAN: t.pan, Pair: true, Before: whole}, pin)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.cards[t.pan].learn(err, digests...)
+	m.cards[t.pan].learn(m.now(), err, digests...)
 	if err != nil {
 		m.log.Warn("login", "error", err)
 		return because(ctx, err)
@@ -186,13 +223,13 @@ func (m *Module) prove(ctx context.Context, s *session, pin *secret.Buffer, d di
 		t.key.handle = ObjectHandle(m.handle())
 	}
 	m.start(func() { m.watchIdle(t, l) })
-	m.start(func() { m.refresh(t) }) // it may be paired now
 	return nil
 }
 
 // learn keeps what the answer to a PIN says of the tries left: never more than is
 // plausible.
-func (k *memory) learn(err error, pin ...digest) {
+func (k *memory) learn(now time.Time, err error, pin ...digest) {
+	defer func() { k.asked = now }()
 	before := k.tries
 	if before < 0 {
 		before = applet.CodePIN.MaxTries()
@@ -201,7 +238,7 @@ func (k *memory) learn(err error, pin ...digest) {
 	var sent *cie.SentError
 	switch {
 	case err == nil:
-		*k = memory{tries: applet.CodePIN.MaxTries(), told: true, bad: make(map[digest]struct{})}
+		*k = memory{tries: applet.CodePIN.MaxTries(), told: true, filed: k.filed, bad: make(map[digest]struct{})}
 	case errors.As(err, &wrong):
 		k.wrong, k.told, k.tries = true, wrong.Tries >= 0, max(before-1, 1)
 		if k.told {

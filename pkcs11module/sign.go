@@ -308,7 +308,7 @@ func (m *Module) refused(t *token, l *login, err error) bool {
 		return false
 	}
 	if k := m.cards[t.pan]; k != nil {
-		k.learn(err, l.pin...)
+		k.learn(m.now(), err, l.pin...)
 	}
 	if t.login == l {
 		m.forgetPIN(t, CKR_USER_NOT_LOGGED_IN)

@@ -31,6 +31,8 @@ type token struct {
 type memory struct {
 	tries int                 // left, the lowest number that is plausible; -1 unknown
 	told  bool                // tries is what the card said
+	asked time.Time           // when it said so, or was asked last
+	filed int                 // tries of the record when it was last read; -1: it was not
 	wrong bool                // a wrong PIN came since the last good one, whoever refused it
 	bad   map[digest]struct{} // PINs that the card has refused
 	left  time.Time           // when the card was taken away
@@ -39,6 +41,16 @@ type memory struct {
 // memoryTime is how long a card may be away before what is known of its PIN is
 // taken for outdated.
 const memoryTime = 5 * time.Minute
+
+// knownTime is how long what a card said of its last try is taken for known while
+// it lies there. Then somebody may have unblocked the PIN elsewhere.
+const knownTime = time.Minute
+
+// outdated says whether a card that would be refused for its tries is to be asked
+// for them anew.
+func (k *memory) outdated(now time.Time) bool {
+	return (k.tries == 0 && k.told || k.tries == 1) && (k.left.After(k.asked) || now.Sub(k.asked) > knownTime)
+}
 
 // newToken makes the token of a recognised card, with its objects if it is paired.
 func (m *Module) newToken(life context.Context, s cie.Status) *token {
@@ -64,7 +76,7 @@ func (m *Module) newToken(life context.Context, s cie.Status) *token {
 func (m *Module) remember(t *token) {
 	k := m.cards[t.pan]
 	if k == nil || !k.left.IsZero() && m.now().Sub(k.left) > memoryTime {
-		m.cards[t.pan] = &memory{tries: -1, bad: make(map[digest]struct{})}
+		m.cards[t.pan] = &memory{tries: -1, filed: -1, bad: make(map[digest]struct{})}
 	}
 }
 
@@ -78,10 +90,17 @@ func (m *Module) refresh(t *token) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t.half = err == nil && r.HasHalf()
-	if k := m.cards[t.pan]; err == nil && r.Tries > k.tries { // elsewhere the right PIN was given, or the PIN unblocked
+	k := m.cards[t.pan]
+	if err != nil || k == nil {
+		return
+	}
+	// Elsewhere the right PIN was given, or the PIN unblocked. A record that has not
+	// changed tells nothing: perhaps it cannot be written.
+	if r.Tries > k.tries && r.Tries > k.filed {
 		k.tries, k.told = r.Tries, false
 		k.bad = make(map[digest]struct{})
 	}
+	k.filed = r.Tries
 }
 
 // A TokenInfo is a CK_TOKEN_INFO; what is the same for all is left out.

@@ -14,6 +14,7 @@ import (
 type Tries struct {
 	PAN      applet.PAN
 	PIN, PUK int
+	Told     bool // by the card, of the PIN; else it is what was last seen
 }
 
 // Tries reads the tries left without spending one.
@@ -30,6 +31,7 @@ func (h *Holder) Tries(ctx context.Context, target Target) (Tries, error) {
 		if t.PIN, err = s.tries(applet.CodePIN); err != nil {
 			return err
 		}
+		t.Told = t.PIN >= 0 && s.record.TriesFrom != applet.TriesNowhere && s.record.TriesFrom != applet.TriesUnread
 		t.PUK, err = s.tries(applet.CodePUK)
 		if s.paired && t.PIN >= 0 && t.PIN != s.record.Tries {
 			s.record.Tries = t.PIN
@@ -201,6 +203,8 @@ func (s *session) replacing(o pairing.Operation, to applet.PIN, command func() e
 			s.record.Suspect = true // the old half is wrong now
 			s.save()
 		}
+	} else if store != nil {
+		_ = store.KeepTries(s.pan(), applet.CodePIN.MaxTries())
 	}
 	return nil
 }
