@@ -240,8 +240,8 @@ static CK_RV call(struct request *r, struct reply *reply, int64_t patience)
 			reply->results.left = w.length;
 			return w.value;
 		case TIMED_OUT:
-			if (!card && library.link == l)
-				give_up(l); /* it has stopped working */
+			if (library.link == l)
+				give_up(l); /* it has stopped working, and does nothing later that was told to have failed */
 			return CKR_DEVICE_ERROR;
 		case ENDED:
 			return CKR_CRYPTOKI_NOT_INITIALIZED;

@@ -106,15 +106,30 @@ func TestFrameReaderInC(t *testing.T) {
 	t.Logf("%d streams", cases)
 }
 
-// TestLyingHelper has the whole library believe a helper that lies, under
-// sanitizers.
-func TestLyingHelper(t *testing.T) {
+// lied is testdata/lied.c with the library that starts testdata/liar.c, under
+// sanitizers, and with the patience in milliseconds.
+func lied(t *testing.T, quick, card int) string {
+	t.Helper()
 	folder := t.TempDir()
 	must(t, os.Chmod(folder, 0o700)) //nolint:gosec // a folder
 	liar, program := filepath.Join(folder, "liar"), filepath.Join(folder, "lied")
 	compile(t, liar, "-O1 -Wall -Wextra -Werror testdata/liar.c")
-	// With other patience: the liar is silent now and then.
-	compile(t, program, sanitizers+` -DQUICK=50 -DCARD=60 '-DHELPER_PATH="`+liar+`"' testdata/lied.c $(ls ../../cmd/cie-pkcs11/*.c | grep -v windows) -I../../cmd/cie-pkcs11`)
+	compile(t, program, fmt.Sprintf(`%s -DQUICK=%d -DCARD=%d '-DHELPER_PATH="%s"' testdata/lied.c $(ls ../../cmd/cie-pkcs11/*.c | grep -v windows) -I../../cmd/cie-pkcs11`, sanitizers, quick, card, liar))
+	return program
+}
+
+// TestSilentHelper has a helper that stops working in the midst of a login.
+func TestSilentHelper(t *testing.T) {
+	command := exec.Command(lied(t, 10000, 500), "silent")
+	command.Env = append(os.Environ(), "LIAR=silent")
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestLyingHelper has the whole library believe a helper that lies.
+func TestLyingHelper(t *testing.T) {
+	program := lied(t, 50, 60) // the liar is silent now and then
 	for seed := range size(2, 100) {
 		command := exec.Command(program, "40")
 		command.Env = append(os.Environ(), fmt.Sprintf("LIAR=%d", seed))

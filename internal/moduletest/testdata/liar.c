@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../../cmd/cie-pkcs11/protocol.h"
+
 static uint32_t state;
 
 static uint32_t chance(uint32_t n)
@@ -42,10 +44,20 @@ int main(void)
 	unsigned char head[12];
 	const char *seed = getenv("LIAR");
 	state = (seed == NULL ? 1 : (uint32_t)atoi(seed)) ^ (uint32_t)getpid() << 16;
+	int silent = seed != NULL && strcmp(seed, "silent") == 0;
 	while (read_all(head, 12)) {
 		uint32_t length = (uint32_t)head[0] << 24 | head[1] << 16 | head[2] << 8 | head[3];
 		if (length < 8 || length - 8 > sizeof(body) || !read_all(body, length - 8))
 			return 1;
+		if (silent) {
+			put(out, 8, 4);
+			memcpy(out + 4, head + 4, 4);
+			if (head[11] == FN_LOGIN)
+				pause();
+			else if (write(0, out, 12) < 0)
+				return 0;
+			continue;
+		}
 		size_t used = 12;
 		for (uint32_t n = chance(40); n > 0; n--) {
 			uint64_t number = numbers[chance(sizeof(numbers) / sizeof(numbers[0]))];
