@@ -192,7 +192,7 @@ func (tr *trace) follow(t *testing.T, id, program string) {
 		}
 		switch name {
 		case "execve":
-			tr.want(program, paths[0], "x")
+			tr.want(program, linked(paths[0]), "x")
 			if program = tr.places.Replace(paths[0]); len(tr.policies[program].accept) == 0 {
 				return // on its own from here
 			}
@@ -224,6 +224,14 @@ func (tr *trace) follow(t *testing.T, id, program string) {
 			}
 		}
 	}
+}
+
+// linked is the file at the end of links, which alone counts.
+func linked(path string) string {
+	if end, err := filepath.EvalSymlinks(path); err == nil {
+		return end
+	}
+	return path
 }
 
 // whole is the path of a name in a folder.
@@ -279,7 +287,7 @@ func (tr *trace) want(program, path, what string) {
 }
 
 var (
-	own     = regexp.MustCompile(`^/(home/person|tmp|proc/\d+|run/user/\d+)/`)
+	own     = regexp.MustCompile(`^/((home/person|proc/\d+|run/user/\d+)/|tmp/.)`)
 	process = regexp.MustCompile(`^/proc/\d+$`) // that may have ended
 )
 
@@ -344,6 +352,11 @@ func TestAppArmor(t *testing.T) {
 			t.Errorf("%s: only %d accesses seen", c.command, tr.seen-before)
 		}
 	}
+	for _, name := range []string{"firefox-esr", "firefox", "chromium"} { // cie login-test starts one
+		if browser, err := exec.LookPath(name); err == nil {
+			tr.want("/usr/bin/cie", linked(browser), "x")
+		}
+	}
 	for what := range tr.missing {
 		t.Error(what)
 	}
@@ -364,6 +377,12 @@ func TestAppArmorRefuses(t *testing.T) {
 		{cie, "/etc/shadow", false, mayRead},
 		{cie, "/home/person/.ssh/id_rsa", true, mayRead},
 		{cie, "/home/person/.bashrc", true, mayWrite},
+		{cie, "/home/person/.mozilla/firefox/x.default/key4.db", true, mayRead},
+		{cie, "/home/person/.mozilla/firefox/x.default/prefs.js", true, mayWrite},
+		{cie, "/home/person/.thunderbird/x.default/Mail/Local Folders/Inbox", true, mayRead},
+		{cie, "/home/person/snap/firefox/common/.mozilla/firefox/x/logins.json", true, mayRead},
+		{cie, "/home/person/snap/chromium/common/chromium/Default/Login Data", true, mayRead},
+		{cie, "/home/person/.config/google-chrome/Local State", true, mayRead},
 		{cie, "/home/other/Documents/a.pdf", false, mayRead},
 		{cie, "/usr/bin/cie", false, mayWrite},
 		{cie, "/bin/sh", false, mayExecute},
@@ -371,7 +390,7 @@ func TestAppArmorRefuses(t *testing.T) {
 		{cie, "/proc/1/mem", true, mayRead},
 		{helper, "/bin/sh", false, mayExecute},
 		{helper, "/usr/bin/cie", false, mayExecute},
-		{helper, "/home/person/Documents/a.pdf", true, mayWrite},
+		{helper, "/home/person/Documents/a.pdf", true, mayRead | mayWrite},
 		{helper, "/home/person/.mozilla/firefox/x.default/key4.db", true, mayRead},
 		{helper, "/home/person/.config/cie/config.toml", true, mayWrite},
 		{helper, "/home/other/.local/state/cie/pairings/x.card", false, mayRead},
