@@ -2,15 +2,11 @@ package gui
 
 import (
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/theme"
 
 	"github.com/softwarecie/cie/internal/calendar"
@@ -30,14 +26,14 @@ type detailsScreen struct {
 	words       trust.Certificate
 	private     bool            // the tax code is seen
 	said        *fyne.Container // what came of the last file
-	ask         func(name string, done func(io.WriteCloser, error))
+	where       asker
 }
 
 // newDetails opens the details of a card.
 func newDetails(r pairing.Record) opener {
 	return func(w *Window) screen {
 		s := &detailsScreen{stage: newStage(w), record: r, said: stacked(unit)}
-		s.ask = w.askWhere
+		s.where = w.askWhere
 		c, err := x509.ParseCertificate(r.Certificate)
 		if err != nil {
 			s.show(newErrorView(w, fmt.Errorf("%w: %w", pairing.ErrDamaged, err), w.Back))
@@ -144,19 +140,7 @@ func (s *detailsScreen) files() fyne.CanvasObject {
 // saves is a button that writes a file where a person says.
 func (s *detailsScreen) saves(key, name string, content func() []byte) *button {
 	return newButton(plain, s.w.t(key), func() {
-		s.ask(name, func(to io.WriteCloser, err error) {
-			if to != nil {
-				_, err = to.Write(content())
-				if closed := to.Close(); err == nil {
-					err = closed
-				}
-			}
-			var said *fs.PathError
-			if err != nil && !errors.As(err, &said) { // the dialog's own errors name no file
-				err = &fs.PathError{Op: "save", Path: name, Err: err}
-			}
-			s.saved(to != nil, err)
-		})
+		s.where.save(name, func() ([]byte, error) { return content(), nil }, s.saved)
 	})
 }
 
@@ -170,20 +154,4 @@ func (s *detailsScreen) saved(chosen bool, err error) {
 		s.said.Add(marked(iconCheck, colorGood, paragraph(s.w.t("win.details.saved"))))
 	}
 	s.box.Refresh()
-}
-
-// askWhere asks for the file to write.
-func (w *Window) askWhere(name string, done func(io.WriteCloser, error)) {
-	ask := dialog.NewFileSave(func(to fyne.URIWriteCloser, err error) {
-		if to == nil { // an interface that holds nothing is not nil
-			done(nil, err)
-			return
-		}
-		done(to, err)
-	}, w.win)
-	ask.SetFileName(name)
-	ask.SetTitleText(w.t("win.details.files"))
-	ask.SetConfirmText(w.t("win.details.files"))
-	ask.SetDismissText(w.t("win.cancel"))
-	ask.Show()
 }

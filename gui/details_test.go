@@ -83,7 +83,7 @@ func TestDetailsSave(t *testing.T) {
 	b := newBench(t, i18n.Italian)
 	s := b.details()
 	var file chosenFile
-	s.ask = func(name string, done func(io.WriteCloser, error)) { file = chosenFile{}; done(&file, nil) }
+	s.where = func(name string, done func(io.WriteCloser, error)) { file = chosenFile{}; done(&file, nil) }
 	b.tap("win.details.calendar")
 	if day := "DTSTART;VALUE=DATE:" + s.certificate.NotAfter.Format("20060102"); !strings.Contains(file.String(), day) || !file.closed {
 		t.Errorf("no %q in %q, closed %v", day, file.String(), file.closed)
@@ -103,12 +103,12 @@ func TestDetailsSave(t *testing.T) {
 func TestDetailsNotSaved(t *testing.T) {
 	b := newBench(t, i18n.Italian)
 	s := b.details()
-	s.ask = func(_ string, done func(io.WriteCloser, error)) { done(nil, nil) } // changed their mind
+	s.where = func(_ string, done func(io.WriteCloser, error)) { done(nil, nil) } // changed their mind
 	b.tap("win.details.certificate")
 	if strings.Contains(b.seen(), b.t("win.details.saved")) {
 		t.Error("said to be saved, and is not")
 	}
-	s.ask = func(name string, done func(io.WriteCloser, error)) { // while it is asked, the dialog has the focus
+	s.where = func(name string, done func(io.WriteCloser, error)) { // while it is asked, the dialog has the focus
 		dialog := widget.NewModalPopUp(newButton(plain, "", nil), b.win.Canvas())
 		dialog.Show()
 		defer dialog.Hide()
@@ -124,7 +124,7 @@ func TestDetailsNotSaved(t *testing.T) {
 	}
 	b.tap("win.retry")
 	b.sees("win.details.files.text")
-	s.ask = func(_ string, done func(io.WriteCloser, error)) { done(nil, errors.New("no such folder")) }
+	s.where = func(_ string, done func(io.WriteCloser, error)) { done(nil, errors.New("no such folder")) }
 	b.tap("win.details.calendar")
 	b.sees("error.file.what", "file", "cie.ics")
 }

@@ -2,8 +2,6 @@ package gui
 
 import (
 	"context"
-	"errors"
-	"io"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -17,8 +15,8 @@ import (
 // comes, and makes a change that helps once it was seen.
 type doctorScreen struct {
 	*stage
-	cancel context.CancelFunc                        // of the examination under way
-	where  func(string, func(io.WriteCloser, error)) // asks where to save; Window.askWhere but in tests
+	cancel context.CancelFunc // of the examination under way
+	where  asker
 }
 
 func newDoctor(w *Window) screen {
@@ -195,35 +193,21 @@ func (s *doctorScreen) report(r doctor.Report) {
 		lines.Add(commands(strings.TrimRight(line, "\n")))
 	}
 	save := newButton(primary, w.t("win.doctor.report.save"), func() {
-		s.where("cie-report.zip", func(to io.WriteCloser, err error) { s.saved(r, to, err) })
+		s.where.save("cie-report.zip", r.Zip, func(chosen bool, err error) { s.saved(r, chosen, err) })
 	})
 	s.show(stacked(2*unit, heading(w.t("win.doctor.report")), paragraph(w.t("win.doctor.report.text")),
 		beside(save, newButton(quiet, w.t("win.cancel"), func() { s.examine(nil) })), panel(lines, colorLine),
 	), save)
 }
 
-// saved writes the report to a file, nil where a person has changed their mind, and
-// says what came of it.
-func (s *doctorScreen) saved(r doctor.Report, to io.WriteCloser, err error) {
-	if to == nil && err == nil {
-		return
-	}
-	if err == nil {
-		err = write(r, to)
-	}
-	if err != nil {
+// saved says what came of it; nothing where a person has changed their mind.
+func (s *doctorScreen) saved(r doctor.Report, chosen bool, err error) {
+	switch {
+	case err != nil:
 		s.show(newErrorView(s.w, err, func() { s.report(r) }))
-		return
+	case chosen:
+		s.examine([]fyne.CanvasObject{note(iconCheck, colorGood, s.w.t("win.details.saved"))})
 	}
-	s.examine([]fyne.CanvasObject{note(iconCheck, colorGood, s.w.t("win.details.saved"))})
-}
-
-func write(r doctor.Report, to io.WriteCloser) error {
-	content, err := r.Zip()
-	if err == nil {
-		_, err = to.Write(content)
-	}
-	return errors.Join(err, to.Close())
 }
 
 // change makes changes, or takes them back, and looks again.
