@@ -84,10 +84,11 @@ func UpdateFile() string {
 
 // logFiles are the logs, also those before.
 func logFiles() []string {
-	if LogFolder() == "" {
+	folder := LogFolder()
+	if folder == "" {
 		return nil
 	}
-	all, _ := filepath.Glob(filepath.Join(LogFolder(), "cie-*.log*"))
+	all, _ := filepath.Glob(filepath.Join(folder, "cie-*.log*"))
 	return all
 }
 
