@@ -216,6 +216,16 @@ const NoRoom = -1
 // more. Without a signature and an error the caller has asked for its length or
 // has more to send. Only with enough room the card is used.
 func (m *Module) Sign(h SessionHandle, data []byte, more bool, room int) ([]byte, error) {
+	return m.sign(h, data, false, more, room)
+}
+
+// SignFinal is C_SignFinal, with room as in Sign.
+func (m *Module) SignFinal(h SessionHandle, room int) ([]byte, error) {
+	return m.sign(h, nil, true, false, room)
+}
+
+// sign ends an operation, that came in parts or did not, unless more is to come.
+func (m *Module) sign(h SessionHandle, data []byte, parts, more bool, room int) ([]byte, error) {
 	var s *session
 	var toSign []byte
 	err := m.with(h, func(found *session) (err error) {
@@ -223,7 +233,7 @@ func (m *Module) Sign(h SessionHandle, data []byte, more bool, room int) ([]byte
 		switch {
 		case s.sign == nil:
 			return CKR_OPERATION_NOT_INITIALIZED
-		case s.sign.parts:
+		case s.sign.parts && !parts:
 			s.sign = nil
 			return CKR_OPERATION_ACTIVE
 		case room == NoRoom:
@@ -233,30 +243,6 @@ func (m *Module) Sign(h SessionHandle, data []byte, more bool, room int) ([]byte
 		}
 		if err := endOn(s.sign.add(data), &s.sign); err != nil || more {
 			return err
-		}
-		toSign, err = s.sign.sum()
-		s.sign = nil
-		return err
-	})
-	if err != nil || toSign == nil {
-		return nil, err
-	}
-	return m.compute(s, toSign)
-}
-
-// SignFinal is C_SignFinal, with room as in Sign.
-func (m *Module) SignFinal(h SessionHandle, room int) ([]byte, error) {
-	var s *session
-	var toSign []byte
-	err := m.with(h, func(found *session) (err error) {
-		s = found
-		switch {
-		case s.sign == nil:
-			return CKR_OPERATION_NOT_INITIALIZED
-		case room == NoRoom:
-			return nil
-		case room < SignatureLength:
-			return CKR_BUFFER_TOO_SMALL
 		}
 		toSign, err = s.sign.sum()
 		s.sign = nil
