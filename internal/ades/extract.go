@@ -1,0 +1,146 @@
+package ades
+
+import (
+	"context"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/softwarecie/cie/internal/ades/cades"
+	"github.com/softwarecie/cie/internal/trust"
+)
+
+// An Extraction is a document taken out of a signed file.
+type Extraction struct {
+	Report
+	Output  string // file written
+	Guessed bool   // the end of its name is guessed from what is in it
+}
+
+// invalidMark is in the name of a document whose signature is not valid.
+const invalidMark = "INVALID"
+
+// Extract verifies a signed file and writes the document in it, which is the next
+// layer, or the innermost: only the bytes that were digested, and read-only until the
+// verdict is known. Output is a file or a folder, "" the folder of the signed file. It
+// never overwrites.
+func Extract(ctx context.Context, path, output string, innermost bool, roots *trust.Roots, now time.Time) (e Extraction, err error) {
+	if e.Report, err = VerifyFile(ctx, path, "", roots, now); err != nil {
+		return e, err
+	}
+	defer func() { err = about(path, err) }()
+	if e.Detached {
+		return e, ErrDetached
+	}
+	file, err := open(path)
+	if err != nil {
+		return e, err
+	}
+	defer file.Close()
+	folder, name := filepath.Dir(path), filepath.Base(path)
+	info, err := os.Stat(output)
+	switch {
+	case err == nil && info.IsDir():
+		folder = output
+	case output != "":
+		folder = filepath.Dir(output)
+	}
+	var from io.ReadSeeker = file
+	for layer := &e.Report; ; layer = layer.Inside {
+		content, err := takeOut(ctx, from, folder, layer)
+		if err != nil {
+			return e, err
+		}
+		defer func() {
+			_ = content.Close()
+			_ = os.Remove(content.Name()) // unless it has got its name
+		}()
+		from, name = content, withoutP7M(name)
+		if layer.Inside != nil && layer.Inside.Signatures != nil && innermost && !layer.Inside.Detached {
+			continue
+		}
+		e.Output = output
+		if output == "" || folder == output {
+			if name, e.Guessed, err = safeName(name, content); err != nil {
+				return e, err
+			}
+			e.Output = filepath.Join(folder, name)
+		}
+		if e.Verdict == Invalid {
+			e.Output = marked(e.Output)
+		}
+		return e, place(content, e.Output, 0o600)
+	}
+}
+
+// takeOut writes the document of one layer into a temporary file.
+func takeOut(ctx context.Context, from io.ReadSeeker, folder string, layer *Report) (*os.File, error) {
+	content, err := os.CreateTemp(folder, ".cie-*")
+	if err != nil {
+		return nil, err
+	}
+	f, err := cades.Read(reading{ctx, from}, content)
+	if err == nil && hex.EncodeToString(f.SHA256()) != layer.SHA256 {
+		err = cades.ErrChanged
+	}
+	if err == nil {
+		err = content.Chmod(0o400)
+	}
+	if err != nil {
+		_ = content.Close()
+		_ = os.Remove(content.Name())
+		return nil, err
+	}
+	return content, nil
+}
+
+func withoutP7M(name string) string {
+	if isP7M(name) {
+		return strings.TrimSuffix(name, filepath.Ext(name))
+	}
+	return name + ".content"
+}
+
+// reserved are names that mean devices on Windows.
+var reserved = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com\d|lpt\d)(\.|$)`)
+
+// extensions are ends of names by what is in a file.
+var extensions = map[string]string{
+	"application/pdf": ".pdf", "text/xml; charset=utf-8": ".xml", "text/plain; charset=utf-8": ".txt",
+	"application/zip": ".zip", "image/png": ".png", "image/jpeg": ".jpg",
+}
+
+// safeName is a name that means a file everywhere, with an end.
+func safeName(name string, content io.ReadSeeker) (string, bool, error) {
+	name = strings.Map(func(r rune) rune {
+		if r == '/' || r == '\\' || r == ':' || unicode.IsControl(r) {
+			return '_'
+		}
+		return r
+	}, name)
+	if reserved.MatchString(name) || strings.Trim(name, ". ") == "" {
+		name = "_" + name
+	}
+	if filepath.Ext(name) != "" {
+		return name, false, nil
+	}
+	start := make([]byte, 512)
+	if _, err := content.Seek(0, io.SeekStart); err != nil {
+		return "", false, err
+	}
+	n, _ := io.ReadFull(content, start) // less is enough
+	end := extensions[http.DetectContentType(start[:n])]
+	return name + end, end != "", nil
+}
+
+// marked puts the mark before the end of a name.
+func marked(path string) string {
+	end := filepath.Ext(path)
+	return strings.TrimSuffix(path, end) + "." + invalidMark + end
+}

@@ -1,0 +1,56 @@
+package trust
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// IsCIE says whether a certificate claims to be of an identity card: only together
+// with the verdict Genuine it is.
+func IsCIE(c *x509.Certificate) bool {
+	return slices.ContainsFunc(c.Policies, func(p x509.OID) bool { return p.String() == policyCIE })
+}
+
+// Display makes a text of a foreign certificate safe to show.
+func Display(s string) string { return display(s) }
+
+// JudgeSigner judges the certificate of whoever signed a document, at a time, with CAs
+// that came with the document and are not believed: by the CAs that vouch for it, which
+// it returns nearest first. Whether it was revoked is not among it.
+func (r *Roots) JudgeSigner(c *x509.Certificate, others []*x509.Certificate, at time.Time) ([]*x509.Certificate, Genuineness, error) {
+	if c.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0 {
+		return nil, Failed, ErrUse
+	}
+	anchors, between := x509.NewCertPool(), x509.NewCertPool()
+	for _, a := range r.cie {
+		anchors.AddCert(a.Certificate)
+	}
+	for _, o := range others {
+		if _, err := keyOf(o); err == nil && mayIssue(o) { // large keys only cost time
+			between.AddCert(o)
+		}
+	}
+	chains, err := c.Verify(x509.VerifyOptions{
+		Roots: anchors, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	})
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return nil, Failed, fmt.Errorf("%w: %w", ErrValidity, err)
+	case err != nil:
+		return nil, Unknown, fmt.Errorf("%w: %w", ErrIssuer, err)
+	}
+	best := slices.IndexFunc(chains, func(chain []*x509.Certificate) bool { return !r.isTest(chain[len(chain)-1]) })
+	if best >= 0 {
+		return chains[best][1:], Genuine, nil
+	}
+	return chains[0][1:], Test, nil
+}
+
+func (r *Roots) isTest(c *x509.Certificate) bool {
+	return !slices.ContainsFunc(r.cie, func(a anchor) bool { return !a.test && bytes.Equal(a.Raw, c.Raw) })
+}
