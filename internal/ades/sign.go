@@ -140,6 +140,9 @@ func (j *Job) Sign(key crypto.Signer, certificate *x509.Certificate, issuers []*
 	return about(j.Path, err)
 }
 
+// Signed says whether the key has signed.
+func (j *Job) Signed() bool { return j.signed != nil }
+
 // Finish writes the signed file, verifies it, and only then gives it its name.
 func (j *Job) Finish(ctx context.Context) (err error) {
 	defer func() { err = about(j.Path, err) }()

@@ -156,7 +156,8 @@ func (a *App) Command() *cobra.Command {
 	root.Flags().Bool("version", false, a.t("cli.version"))
 	root.AddCommand(
 		a.statusCommand(), a.readersCommand(), a.listCommand(), a.pairCommand(), a.unpairCommand(), a.forgetCommand(),
-		a.pinCommand(), a.certCommand(), a.infoCommand(), a.cardCommand(), a.signDigestCommand(), a.guideCommand(),
+		a.pinCommand(), a.certCommand(), a.infoCommand(), a.cardCommand(),
+		a.signCommand(), a.verifyFilesCommand(), a.extractCommand(), a.signDigestCommand(), a.guideCommand(),
 		a.browserCommand(), a.configCommand(), a.doctorCommand(), a.loadModuleCommand(), a.demoCommand(), a.demoSiteCommand(), a.loginTestCommand(),
 		a.versionCommand(), a.updateCommand(),
 	)
@@ -182,8 +183,14 @@ func (a *App) command(use, key, example string, f func(ctx context.Context, args
 
 // arguments allows as many as the usage line shows.
 func (a *App) arguments(use string) cobra.PositionalArgs {
-	most := strings.Count(use, "[ID")
+	most, files := strings.Count(use, "[ID"), strings.Contains(use, "FILE…")
 	return func(_ *cobra.Command, args []string) error {
+		if files && len(args) == 0 {
+			return a.usage("file-missing")
+		}
+		if files {
+			return nil
+		}
 		if len(args) > most {
 			return a.usage("arguments", "text", strings.Join(args[most:], " "))
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/softwarecie/cie/applet"
+	"github.com/softwarecie/cie/internal/ades"
 	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/pairing"
@@ -33,6 +34,8 @@ const (
 	exitNotGenuine = 12 //
 	exitNotPaired  = 13 // all eight digits are needed
 	exitNotSigned  = 14 // not as the project signed it
+	exitInvalid    = 15 // a signature of a document is not valid; no signed file
+	exitUnverified = 16 // a signature of a document cannot be verified
 )
 
 // statuses is what each error means for a script; what says more comes first.
@@ -43,6 +46,13 @@ var statuses = []struct {
 	{errUsage, exitUsage},
 	{settings.ErrSettings, exitUsage},
 	{release.ErrKey, exitUsage},
+	{ades.ErrInvalid, exitInvalid},
+	{ades.ErrFormat, exitInvalid},
+	{ades.ErrUnsigned, exitInvalid},
+	{ades.ErrUndetermined, exitUnverified},
+	{ades.ErrExists, exitRefused},
+	{ades.ErrArchived, exitRefused},
+	{ades.ErrExpired, exitRefused},
 	{release.ErrNoList, exitNotSigned},
 	{release.ErrSignature, exitNotSigned},
 	{release.ErrList, exitNotSigned},
@@ -130,6 +140,9 @@ type result struct {
 	Packages  []release.Package  `json:"packages,omitempty"` // verified
 	Files     []string           `json:"files,omitempty"`    // verified
 	Newest    *newestInfo        `json:"newest,omitempty"`
+	Signed    []signedInfo       `json:"signed,omitzero"`
+	Extracted []signedInfo       `json:"extracted,omitempty"`
+	Reports   []ades.Report      `json:"reports,omitempty"` // of signed files
 
 	Findings []findingInfo     `json:"findings,omitempty"` // of the doctor
 	Browsers []browser.Place   `json:"browsers,omitzero"`

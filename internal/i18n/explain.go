@@ -149,6 +149,16 @@ var situations = map[string]situation{
 	"no-display":       {"CIE-APP-09", unchanged},
 	"managed-settings": {"CIE-APP-10", unchanged},
 
+	"signature-format":       {"CIE-SIG-01", unchanged}, // argument file, as all of these
+	"signature-none":         {"CIE-SIG-02", unchanged},
+	"signature-invalid":      {"CIE-SIG-03", unchanged},
+	"signature-undetermined": {"CIE-SIG-04", unchanged},
+	"signature-detached":     {"CIE-SIG-05", unchanged},
+	"signature-archived":     {"CIE-SIG-06", unchanged},
+	"signature-self":         {"CIE-SIG-07", unchanged},
+	"file-exists":            {"CIE-SIG-08", unchanged},
+	"file-changed":           {"CIE-SIG-09", unchanged},
+
 	"release-no-key":    {"CIE-REL-01", unchanged},
 	"release-key":       {"CIE-REL-02", unchanged},
 	"release-no-list":   {"CIE-REL-03", unchanged},

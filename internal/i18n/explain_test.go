@@ -176,7 +176,7 @@ func exportedErrors(t *testing.T, file string) (names []string) {
 }
 
 func TestSituationsHaveSentencesAndCodes(t *testing.T) {
-	form, seen := regexp.MustCompile(`^CIE-(SYS|RDR|CRD|PIN|PUK|PAIR|TRU|BRW|LGN|REL|UPD|APP)-\d\d$`), map[string]string{}
+	form, seen := regexp.MustCompile(`^CIE-(SYS|RDR|CRD|PIN|PUK|PAIR|TRU|BRW|LGN|REL|SIG|UPD|APP)-\d\d$`), map[string]string{}
 	italian := Load(Italian).texts
 	for key, s := range situations {
 		if !form.MatchString(s.code) || seen[s.code] != "" {

@@ -192,8 +192,13 @@ func header(tag byte, length int64) []byte {
 	return append([]byte{tag, 0x80 | byte(len(digits))}, digits...)
 }
 
-// setOf is a SET OF in DER: sorted by encoded bytes, none twice.
+// setOf is a SET OF in DER: sorted by encoded bytes.
 func setOf(tag byte, elements ...[]byte) []byte {
+	return element(tag, slices.SortedFunc(slices.Values(elements), bytes.Compare)...)
+}
+
+// once is a SET OF with no element twice.
+func once(tag byte, elements ...[]byte) []byte {
 	sorted := slices.SortedFunc(slices.Values(elements), bytes.Compare)
 	return element(tag, slices.CompactFunc(sorted, bytes.Equal)...)
 }

@@ -161,12 +161,12 @@ func (d *Draft) around(signer []byte) *Signed {
 			}
 		}
 		if len(e.revocation) > 0 {
-			revocation = element(tag1, raws(e.revocation)...)
+			revocation = setOf(tag1, raws(e.revocation)...)
 		}
 	}
-	before := slices.Concat(versions[d.version()], setOf(tagSet, algorithms...))
+	before := slices.Concat(versions[d.version()], once(tagSet, algorithms...))
 	s := &Signed{
-		tail:   slices.Concat(setOf(tag0, certificates...), revocation, setOf(tagSet, signers...)),
+		tail:   slices.Concat(once(tag0, certificates...), revocation, setOf(tagSet, signers...)),
 		digest: d.Digest, size: d.Size, attached: !d.Detached,
 	}
 	kind, size := d.contentType(), d.Size

@@ -1,0 +1,256 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/softwarecie/cie/internal/ades"
+	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/secret"
+)
+
+// signedInfo is one signed document in an answer.
+type signedInfo struct {
+	File   string `json:"file"`   // that was signed
+	Output string `json:"output"` // that was written
+	Size   int64  `json:"size"`   // of the document, in bytes
+}
+
+func (a *App) signCommand() *cobra.Command {
+	var how ades.How
+	c := a.command("sign FILE…", "cli.sign",
+		"  cie sign contract.pdf\n  cie sign --output signed *.pdf\n  cie sign --detached photo.jpg\n  cie sign contract.pdf.p7m",
+		func(ctx context.Context, files []string) error { return a.sign(ctx, files, how) })
+	c.Long = a.t("cli.sign") + "\n\n" + a.t("cli.sign.long") + "\n\n" + a.t("note.fea")
+	c.Flags().BoolVar(&how.Detached, "detached", false, a.t("cli.flag.detached"))
+	c.Flags().BoolVar(&how.Nested, "nested", false, a.t("cli.flag.nested"))
+	c.Flags().StringVarP(&how.Output, "output", "o", "", a.t("cli.flag.output-or-folder"))
+	a.consentFlags(c, false)
+	return a.codeFlags(c, "pin")
+}
+
+// sign reads all files, has the card sign them one after another with one PIN, lets
+// the card go, and then writes what was signed: nothing of others is read while the
+// card is open.
+func (a *App) sign(ctx context.Context, files []string, how ades.How) error {
+	if err := a.severalInto(files, how.Output); err != nil {
+		return err
+	}
+	a.say(a.t("note.fea"))
+	jobs, err := a.prepareJobs(ctx, files, how)
+	defer func() {
+		for _, j := range jobs {
+			j.Close()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	err = a.withPIN(ctx, func(t cie.Target, pin *secret.Buffer) error { return a.signJobs(ctx, t, pin, jobs) }, func() {})
+	return a.finishJobs(ctx, jobs, err)
+}
+
+// severalInto wants a folder for more than one file.
+func (a *App) severalInto(files []string, output string) error {
+	info, err := os.Stat(output)
+	if len(files) > 1 && output != "" && (err != nil || !info.IsDir()) {
+		return a.usage("output-folder", "name", output)
+	}
+	return nil
+}
+
+// prepareJobs opens and digests the files, and tells what will be signed.
+func (a *App) prepareJobs(ctx context.Context, files []string, how ades.How) (jobs []*ades.Job, err error) {
+	for _, file := range files {
+		j, err := ades.Prepare(ctx, file, how)
+		if err != nil {
+			return jobs, err
+		}
+		jobs = append(jobs, j)
+		a.say("  " + a.t("cli.sign.file", "file", file, "size", j.Size))
+		if j.Broken {
+			a.say("  " + a.t("cli.sign.broken"))
+		}
+	}
+	return jobs, nil
+}
+
+// signJobs has the card sign, once for each file.
+func (a *App) signJobs(ctx context.Context, t cie.Target, pin *secret.Buffer, jobs []*ades.Job) error {
+	login, err := a.holder.Login(ctx, t, pin)
+	if err != nil {
+		return err
+	}
+	defer login.Close()
+	a.done(login.PAN())
+	certificate := login.Certificate()
+	issuers := a.holder.Roots.Describe(certificate).Path
+	for _, j := range jobs {
+		if j.Signed() {
+			continue
+		}
+		if err := j.Sign(login.Signer(ctx), certificate, issuers, time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finishJobs writes what was signed, also where the card did not get to the end. The
+// error is the first.
+func (a *App) finishJobs(ctx context.Context, jobs []*ades.Job, err error) error {
+	a.result.Signed = []signedInfo{}
+	for _, j := range jobs {
+		if !j.Signed() {
+			continue
+		}
+		if failed := j.Finish(ctx); failed != nil {
+			err = cmp.Or(err, failed)
+			continue
+		}
+		a.result.Signed = append(a.result.Signed, signedInfo{j.Path, j.Output, j.Size})
+		a.print("✓ %s", a.t("cli.signed", "file", j.Output))
+	}
+	return err
+}
+
+func (a *App) verifyFilesCommand() *cobra.Command {
+	document := ""
+	c := a.command("verify FILE…", "cli.verify", "  cie verify contract.pdf.p7m\n  cie verify --document photo.jpg photo.jpg.p7s\n  cie verify --json *.p7m",
+		func(ctx context.Context, files []string) error { return a.verifyFiles(ctx, files, document) })
+	c.Long = a.t("cli.verify") + "\n\n" + a.t("cli.verify.long")
+	c.Flags().StringVar(&document, "document", "", a.t("cli.flag.document"))
+	return c
+}
+
+// verifyFiles tells what is known of each file. The error is the worst verdict.
+func (a *App) verifyFiles(ctx context.Context, files []string, document string) error {
+	if len(files) > 1 && document != "" {
+		return a.usage("one-file")
+	}
+	var worst error
+	for _, file := range files {
+		r, err := ades.VerifyFile(ctx, file, document, a.holder.Roots, time.Now())
+		if err != nil {
+			return err
+		}
+		a.tell(r)
+		if worst == nil || r.Verdict == ades.Invalid && status(worst) != exitInvalid {
+			worst = r.Err()
+		}
+	}
+	return worst
+}
+
+func (a *App) extractCommand() *cobra.Command {
+	innermost, output := false, ""
+	c := a.command("extract FILE…", "cli.extract", "  cie extract contract.pdf.p7m\n  cie extract --innermost --output documents *.p7m",
+		func(ctx context.Context, files []string) error { return a.extract(ctx, files, output, innermost) })
+	c.Long = a.t("cli.extract") + "\n\n" + a.t("cli.extract.long")
+	c.Flags().StringVarP(&output, "output", "o", "", a.t("cli.flag.output-or-folder"))
+	c.Flags().BoolVar(&innermost, "innermost", false, a.t("cli.flag.innermost"))
+	return c
+}
+
+// extract takes the documents out. The error is that of a signature that is wrong; the
+// document is there all the same, and its name says so.
+func (a *App) extract(ctx context.Context, files []string, output string, innermost bool) error {
+	if err := a.severalInto(files, output); err != nil {
+		return err
+	}
+	var worst error
+	for _, file := range files {
+		e, err := ades.Extract(ctx, file, output, innermost, a.holder.Roots, time.Now())
+		if err != nil {
+			return err
+		}
+		a.tell(e.Report)
+		a.result.Extracted = append(a.result.Extracted, signedInfo{file, e.Output, e.Size})
+		a.print("→ %s", a.t("cli.extracted", "file", e.Output))
+		if e.Guessed {
+			a.say("  " + a.t("cli.extract.guessed"))
+		}
+		if e.Verdict == ades.Invalid {
+			worst = cmp.Or(worst, e.Err())
+		}
+	}
+	return worst
+}
+
+// tell prints what is known of one file, and keeps it for JSON.
+func (a *App) tell(r ades.Report) {
+	a.result.Reports = append(a.result.Reports, r)
+	a.print("%s", a.t("report.file", "file", r.File, "format", r.Format, "encoding", r.Encoding))
+	a.printReport(&r, 1)
+}
+
+func (a *App) printReport(r *ades.Report, depth int) {
+	indent := strings.Repeat("  ", depth)
+	for _, s := range r.Signatures {
+		a.printSignature(s, indent)
+	}
+	switch {
+	case r.Inside != nil && r.Inside.Signatures == nil:
+		a.print("%s%s", indent, a.t("report.inside-damaged"))
+	case r.Inside != nil:
+		a.print("%s%s", indent, a.t("report.inside"))
+		a.printReport(r.Inside, depth+1)
+	}
+}
+
+// printSignature tells the facts of one signature in the order in which they matter.
+func (a *App) printSignature(s ades.Signature, indent string) {
+	verdict, mark := string(s.Verdict), "?"
+	switch {
+	case s.Verdict == ades.Invalid:
+		mark = "✗"
+	case s.Reason == ades.TryLater:
+		verdict = "unchecked"
+	}
+	a.print("%s%s %s", indent, mark, a.t("verdict."+verdict))
+	line := func(text string) { a.print("%s    %s", indent, text) }
+	if s.Reason != ades.TryLater {
+		line(a.t("reason."+string(s.Reason)) + " (" + string(s.Reason) + ")")
+	}
+	a.printSigner(s.Signer, line)
+	intact := "report.intact"
+	if !s.Intact {
+		intact = "report.not-intact"
+	}
+	line(a.t(intact) + " · " + a.t("report.covers-"+s.Covers))
+	if at, err := time.Parse(time.RFC3339, s.Claimed); err == nil {
+		line(a.t("report.claimed", "date", a.messages.Date(at), "time", at.UTC().Format("15:04")))
+	}
+	line(a.t("report.revocation"))
+	if s.Level != "B-B" && s.Level != "CMS" {
+		line(a.t("report.level", "level", s.Level))
+	}
+	for _, n := range s.Notes {
+		line("! " + a.t("note.signature."+string(n)))
+	}
+	for _, c := range s.Counter {
+		line(a.t("report.counter"))
+		a.printSignature(c, indent+"      ")
+	}
+}
+
+// printSigner tells whose certificate it is, and who says so.
+func (a *App) printSigner(s ades.Signer, line func(string)) {
+	if s.Name == "" {
+		return
+	}
+	who := s.Name
+	if s.TaxCode != "" {
+		who += " · " + s.TaxCode
+	}
+	line(a.t("report.signer", "name", who, "issuer", s.Issuer))
+	line(a.t("report.kind-" + s.Kind))
+	if expires, err := time.Parse(time.DateOnly, s.Expires); err == nil {
+		line(a.t("cli.expires", "date", a.messages.Date(expires)))
+	}
+}

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/softwarecie/cie/applet/emulator"
+)
+
+// documents are files that can be signed.
+func (p *person) documents(names ...string) (paths []string) {
+	p.t.Helper()
+	for _, name := range names {
+		path := filepath.Join(p.home, name)
+		if err := os.WriteFile(path, []byte("Content of "+name), 0o600); err != nil {
+			p.t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+// Many files, one PIN [94]: signed, told, verified, signed by nobody twice, taken out.
+func TestSignVerifyExtract(t *testing.T) {
+	p := newPerson(t, emulator.Options{})
+	p.paired() // 1 code sent
+	files := p.documents("a.txt", "b.pdf", "c")
+	r := p.run("sign "+strings.Join(files, " "), "5678")
+	p.wants("three files, one PIN", r, 0, "", 2)
+	if len(r.Signed) != 3 || r.Signed[0].Output != files[0]+".p7m" {
+		t.Fatalf("%+v", r.Signed)
+	}
+	p.wants("never overwritten, and no PIN asked for", p.run("sign "+files[0], "5678"), 11, "CIE-SIG-08", 2)
+	p.wants("the signature alone", p.run("sign --detached "+files[0], "5678"), 0, "", 3)
+	r = p.run("sign "+files[0]+".p7m", "5678")
+	p.wants("another signature", r, 0, "", 4)
+	if want := filepath.Join(p.home, "a-2.txt.p7m"); len(r.Signed) != 1 || r.Signed[0].Output != want {
+		t.Errorf("%+v, want %s", r.Signed, want)
+	}
+
+	r = p.run("verify " + files[0] + ".p7m " + files[0] + ".p7s " + filepath.Join(p.home, "a-2.txt.p7m"))
+	p.wants("nothing is green that was not checked", r, 16, "CIE-SIG-04", 4)
+	if len(r.Reports) != 3 || len(r.Reports[2].Signatures) != 2 {
+		t.Fatalf("%+v", r.Reports)
+	}
+	for _, report := range r.Reports {
+		for _, s := range report.Signatures {
+			if s.Reason != "TRY_LATER" || !s.Intact || s.Signer.Kind != "test" || s.Level != "B-B" || s.Notes != nil {
+				t.Errorf("%s: %+v", report.File, s)
+			}
+		}
+	}
+
+	if err := os.Mkdir(filepath.Join(p.home, "out"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r = p.run("extract --output " + filepath.Join(p.home, "out") + " " + files[1] + ".p7m")
+	p.wants("extract", r, 0, "", 4)
+	if content, err := os.ReadFile(filepath.Join(p.home, "out", "b.pdf")); err != nil || string(content) != "Content of b.pdf" {
+		t.Errorf("%q, %v", content, err)
+	}
+}
+
+// What cannot be signed costs no try.
+func TestSignRefused(t *testing.T) {
+	p := newPerson(t, emulator.Options{})
+	files := p.documents("a.txt", "b.p7m")
+	p.wants("no file", p.run("sign", "12345678"), 2, "CIE-APP-02", 0)
+	p.wants("a file that is not there", p.run("sign nowhere.txt", "12345678"), 1, "CIE-APP-05", 0)
+	p.wants("a .p7m that is none", p.run("sign "+files[1], "12345678"), 15, "CIE-SIG-01", 0)
+	p.wants("two files into a file", p.run("sign -o x "+strings.Join(files, " "), "12345678"), 2, "CIE-APP-02", 0)
+	p.wants("wrong PIN", p.run("sign "+files[0], "11111111"), 6, "CIE-PIN-02", 1)
+	if _, err := os.Stat(files[0] + ".p7m"); err == nil {
+		t.Error("a file was written")
+	}
+	p.wants("a text is verified", p.run("verify "+files[0]), 15, "CIE-SIG-01", 1)
+}
+
+func TestVerifyInvalid(t *testing.T) {
+	p := newPerson(t, emulator.Options{})
+	file := p.documents("a.txt")[0]
+	p.wants("signed, not paired", p.run("sign "+file, "12345678"), 0, "", 1)
+	content, err := os.ReadFile(file + ".p7m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := filepath.Join(p.home, "forged.txt.p7m")
+	if err := os.WriteFile(forged, []byte(strings.Replace(string(content), "Content of", "Contents o", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := p.run("verify " + file + ".p7m " + forged)
+	p.wants("the worst is told", r, 15, "CIE-SIG-03", 1)
+	if r.Reports[1].Signatures[0].Reason != "HASH_FAILURE" {
+		t.Errorf("%+v", r.Reports[1])
+	}
+	r = p.run("extract " + forged)
+	p.wants("what is forged says so in its name", r, 15, "CIE-SIG-03", 1)
+	if len(r.Extracted) != 1 || filepath.Base(r.Extracted[0].Output) != "forged.INVALID.txt" {
+		t.Errorf("%+v", r.Extracted)
+	}
+}
