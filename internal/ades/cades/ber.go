@@ -3,7 +3,9 @@ package cades
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/asn1"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -37,6 +39,9 @@ const (
 // ErrFormat means that bytes are no signed file, or one with a mistake in it.
 var ErrFormat = errors.New("not a signed file of the form CMS")
 
+// errForm means that tag or length have a form that is not read.
+var errForm = errors.New("tag or length of an unknown form")
+
 func malformed(at int64, what string) error {
 	return fmt.Errorf("%w: at byte %d: %s", ErrFormat, at, what)
 }
@@ -50,7 +55,7 @@ func readHeader(r io.ByteReader) (tag byte, length int64, err error) {
 	for more, n := tag&0x1F == 0x1F, 0; more; n++ {
 		b, err := r.ReadByte()
 		if err != nil || n > 3 {
-			return 0, 0, errors.Join(errors.New("tag cut off or too long"), err)
+			return 0, 0, cmp.Or(err, errForm)
 		}
 		more = b&0x80 != 0
 	}
@@ -63,7 +68,7 @@ func readHeader(r io.ByteReader) (tag byte, length int64, err error) {
 	case first == 0x80 && tag&constructed != 0:
 		return tag, -1, nil
 	case first == 0x80 || first > 0x88:
-		return 0, 0, errors.New("length of an unknown form")
+		return 0, 0, errForm
 	}
 	for range first & 0x7F {
 		b, err := r.ReadByte()
@@ -71,7 +76,7 @@ func readHeader(r io.ByteReader) (tag byte, length int64, err error) {
 			return 0, 0, err
 		}
 		if length >= 1<<55 {
-			return 0, 0, errors.New("length beyond all files")
+			return 0, 0, errForm
 		}
 		length = length<<8 | int64(b)
 	}
@@ -226,7 +231,7 @@ func (s *stream) ReadByte() (byte, error) {
 func (s *stream) header() (tag byte, length int64, err error) {
 	at := s.at
 	if tag, length, err = readHeader(s); err != nil {
-		return 0, 0, malformed(at, err.Error())
+		return 0, 0, fault(at, err)
 	}
 	end := s.at + max(length, 0)
 	for _, e := range s.ends {
@@ -299,8 +304,17 @@ func (s *stream) peek() byte {
 func (s *stream) copy(w io.Writer, n int64) error {
 	done, err := io.CopyN(w, s.r, n)
 	s.at += done
-	if errors.Is(err, io.EOF) {
-		return malformed(s.at, "file cut off")
+	return fault(s.at, err)
+}
+
+// fault tells a mistake in the file from one in reading it.
+func fault(at int64, err error) error {
+	var armour base64.CorruptInputError
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return malformed(at, "file cut off")
+	case errors.Is(err, errForm), errors.As(err, &armour):
+		return malformed(at, err.Error())
 	}
 	return err
 }

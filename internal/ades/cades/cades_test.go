@@ -22,6 +22,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 )
 
@@ -569,4 +570,16 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A disk that fails is no mistake in the file.
+func TestReadingFails(t *testing.T) {
+	failed := errors.New("disk")
+	file := vector(t, "cades/b.p7m")
+	for _, n := range []int{0, 1, 10, 70, 2000} {
+		r := io.MultiReader(bytes.NewReader(file[:n]), iotest.ErrReader(failed))
+		if _, err := read(r, nil, nil); !errors.Is(err, failed) {
+			t.Errorf("after %d bytes: %v", n, err)
+		}
+	}
 }
