@@ -19,6 +19,8 @@ const (
 	maxInside  = 64 << 20 // bytes of certificates, revocation data and signatures
 	maxSigners = 100
 	maxCerts   = 1000
+	maxParts   = 100_000 // elements directly inside another
+	maxSorted  = 1 << 20 // bytes of attributes that are put in order once more
 )
 
 // Tags of ASN.1 (ITU-T X.690 §8.1.2), with the bit of what has elements inside.
@@ -139,7 +141,9 @@ func (v value) elements() ([]value, error) {
 		if one, rest, err = next(rest); err != nil {
 			return nil, err
 		}
-		all = append(all, one)
+		if all = append(all, one); len(all) > maxParts {
+			return nil, fmt.Errorf("%w: too many elements", ErrFormat)
+		}
 	}
 	return all, nil
 }

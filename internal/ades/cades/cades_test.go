@@ -583,3 +583,13 @@ func TestReadingFails(t *testing.T) {
 		}
 	}
 }
+
+// Elements without end cost no memory without end.
+func TestManyElements(t *testing.T) {
+	many := element(tag0, bytes.Repeat([]byte{5, 0}, maxParts+1))
+	file := element(tagSequence, signedData, element(tag0, element(tagSequence, versions[1], element(tagSet, sha256ID),
+		element(tagSequence, idData), many, element(tagSet))))
+	if _, err := Read(bytes.NewReader(file), nil); !errors.Is(err, ErrFormat) {
+		t.Errorf("%v", err)
+	}
+}

@@ -95,6 +95,9 @@ func (s *signer) messages() ([][]byte, error) {
 	}
 	received := slices.Clone(s.attrs.raw)
 	received[0] = tagSet
+	if len(received) > maxSorted {
+		return [][]byte{received}, nil
+	}
 	inside, err := s.attrs.elements()
 	if err != nil {
 		return nil, err

@@ -447,7 +447,7 @@ func (s *signer) counter(certificates []*x509.Certificate, now time.Time) (all [
 		if a.kind != attrCounter {
 			continue
 		}
-		for _, v := range a.values[:min(len(a.values), maxSigners)] {
+		for _, v := range a.values[:min(len(a.values), maxSigners-len(all))] {
 			all = append(all, judge(v, certificates, now, func(c *signer, _ *Signature) error {
 				if c.attrs.tag == 0 {
 					return wrong(FormatFailure, "signed attributes missing")
