@@ -281,8 +281,7 @@ type forger struct {
 	digestID   []byte
 	algorithm  []byte
 	hash       crypto.Hash
-	version    byte
-	twice      bool
+	unsigned   bool
 	kind       []byte
 	signed     []byte // what is signed in place of the attributes
 }
@@ -306,7 +305,7 @@ func (f forger) file(t testing.TB, c *x509.Certificate, key crypto.Signer) []byt
 		element(tagSequence, c.RawIssuer, element(tagInteger, c.SerialNumber.Bytes())),
 		f.digestID, attributes, f.algorithm, element(tagOctets, signature))
 	signers := signer
-	if f.twice {
+	if f.unsigned {
 		signers = nil
 	}
 	return element(tagSequence, signedData, element(tag0, element(tagSequence, versions[1], element(tagSet, f.digestID),
@@ -382,7 +381,7 @@ func TestAttacks(t *testing.T) {
 	}
 	_, s := readAndVerify(t, base.file(t, other, key), nil) // C5: the certificate is replaced by another of the key
 	wantFailure(t, "C5 certificate replaced", s, NoSigningCertificate, true)
-	_, s = readAndVerify(t, with(func(f *forger) { f.twice = true }).file(t, c, key), nil)
+	_, s = readAndVerify(t, with(func(f *forger) { f.unsigned = true }).file(t, c, key), nil)
 	if len(s) != 0 {
 		t.Errorf("C2: %d signatures in a file without any", len(s))
 	}
