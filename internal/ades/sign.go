@@ -206,9 +206,9 @@ func (j *Job) verify(ctx context.Context, f *os.File) error {
 	return ErrSelf
 }
 
-// maxSecond is the size of files that the second reader, which takes all into memory,
-// reads, in bytes.
-const maxSecond = 64 << 20
+// maxSecond is the size of files that the second reader reads, in bytes. It takes some
+// six times as much memory.
+const maxSecond = 8 << 20
 
 // second has another program's reader verify the file, so that a mistake of ours is
 // not judged by ourselves alone. It cannot read all that others sign, so it is not
