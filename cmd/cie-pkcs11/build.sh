@@ -3,7 +3,7 @@
 #
 # Compiles the PKCS#11 library: a shared object with $CC (cc), a dylib on macOS, or a
 # DLL where $CC is a MinGW compiler. $CFLAGS is added, and $HELPER is where the helper is looked
-# for when it is not beside the library. The header is that of p11-kit (Debian:
+# for when it is not beside the library. $VERSION is that of the release, such as 1.2.3. The header is that of p11-kit (Debian:
 # libp11-kit-dev).
 set -eu
 
@@ -11,7 +11,10 @@ out=${1:?usage: build.sh OUT}
 compiler=${CC:-cc}
 folder=$(dirname "$0")
 
-set -- -std=gnu11 -O2 -Wall -Wextra -Werror -fvisibility=hidden -fstack-protector-strong
+version=${VERSION:-0.0}
+minor=${version#*.}
+
+set -- "-DLIBRARY_VERSION=${version%%.*}, ${minor%%.*}" -std=gnu11 -O2 -Wall -Wextra -Werror -fvisibility=hidden -fstack-protector-strong
 [ -z "${HELPER-}" ] || set -- "$@" "-DHELPER_PATH=\"$HELPER\""
 
 case $compiler in

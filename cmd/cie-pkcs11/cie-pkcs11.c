@@ -157,7 +157,7 @@ EXPORT CK_RV C_GetInfo(CK_INFO *info)
 		return rv;
 	if (info == NULL)
 		return CKR_ARGUMENTS_BAD;
-	*info = (CK_INFO){.cryptokiVersion = {3, 0}, .libraryVersion = {0, 1}};
+	*info = (CK_INFO){.cryptokiVersion = {3, 0}, .libraryVersion = {LIBRARY_VERSION}};
 	pad(info->manufacturerID, sizeof(info->manufacturerID), MANUFACTURER, strlen(MANUFACTURER));
 	pad(info->libraryDescription, sizeof(info->libraryDescription), description, strlen(description));
 	return CKR_OK;

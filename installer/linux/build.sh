@@ -17,6 +17,8 @@ programs="cie cie-gui cie-emulator cie-pkcs11-helper"
 cd "$(dirname "$0")/../.."
 mkdir -p "$out"
 variables=$(go run ./installer/pack ldflags)
+VERSION=$(go run ./installer/pack version)
+export VERSION
 
 native=$(go env GOHOSTARCH)
 if [ "$arch" != "$native" ]; then

@@ -31,7 +31,7 @@ for program; do
 	"$lipo" -create -output "$out/$program" "$parts/$program-amd64" "$parts/$program-arm64"
 done
 if [ "$(uname)" = Darwin ]; then
-	CFLAGS="-arch x86_64 -arch arm64" cmd/cie-pkcs11/build.sh "$out/libcie-pkcs11.dylib"
+	VERSION=$(go run ./installer/pack version) CFLAGS="-arch x86_64 -arch arm64" cmd/cie-pkcs11/build.sh "$out/libcie-pkcs11.dylib"
 	strip -x "$out/libcie-pkcs11.dylib"
 fi
 

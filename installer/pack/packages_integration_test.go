@@ -79,6 +79,11 @@ func TestPackages(t *testing.T) {
 			})
 		}
 	}
+	t.Run("version of the library", func(t *testing.T) {
+		if out := say(t, "pkcs11-tool", "--module", filepath.Join(r.build, "libcie-pkcs11.so"), "--show-info"); !strings.Contains(out, "(ver 1.2)") {
+			t.Error(out)
+		}
+	})
 	t.Run("lintian", func(t *testing.T) {
 		debs, _ := filepath.Glob(filepath.Join(r.out, "*.deb"))
 		say(t, append([]string{"lintian", "--fail-on", "error"}, debs...)...)

@@ -54,5 +54,5 @@ for program; do
 	rm "cmd/$program/resources_windows_amd64.syso"
 done
 resources cie-pkcs11 "Software CIE, PKCS#11 library" "$work/library.o"
-CFLAGS="$work/library.o -Wl,--no-insert-timestamp -s" cmd/cie-pkcs11/build.sh "$out/cie-pkcs11.dll"
+VERSION=$version CFLAGS="$work/library.o -Wl,--no-insert-timestamp -s" cmd/cie-pkcs11/build.sh "$out/cie-pkcs11.dll"
 cp "$work/cie.ico" "$out/"
