@@ -8,6 +8,8 @@ set -eu
 out=${1:?usage: packages.sh FOLDER ARCH...}
 shift
 cd "$(dirname "$0")/../.."
+mkdir -p "$out"
+find "$out" -maxdepth 1 -name 'cie[-_]*' ! -name "*[-_]$(go run ./installer/pack version)[-_]*" -delete # of another version
 [ -n "${CIE_RELEASE_KEY-}" ] || echo "packages.sh: CIE_RELEASE_KEY is not set: nothing is signed" >&2
 for arch; do
 	installer/linux/build.sh "$arch" "build/linux-$arch"

@@ -80,8 +80,9 @@ func TestPackages(t *testing.T) {
 		}
 	}
 	t.Run("version of the library", func(t *testing.T) {
-		if out := say(t, "pkcs11-tool", "--module", filepath.Join(r.build, "libcie-pkcs11.so"), "--show-info"); !strings.Contains(out, "(ver 1.2)") {
-			t.Error(out)
+		c := exec.Command("pkcs11-tool", "--module", filepath.Join(r.build, "libcie-pkcs11.so"), "--show-info")
+		if out, _ := c.CombinedOutput(); !strings.Contains(string(out), "(ver 1.2)") { // without a card it fails
+			t.Errorf("%s", out)
 		}
 	})
 	t.Run("lintian", func(t *testing.T) {

@@ -7,6 +7,8 @@ set -eu
 
 out=${1:?usage: packages.sh FOLDER}
 cd "$(dirname "$0")/../.."
+mkdir -p "$out"
+find "$out" -maxdepth 1 -name 'cie[-_]*' ! -name "*[-_]$(go run ./installer/pack version)[-_]*" -delete # of another version
 built=build/windows-amd64
 installer/windows/build.sh "$built"
 (cd "$built" && wc -c ./*.exe ./*.dll)
