@@ -33,15 +33,26 @@ type Card struct {
 	channel *channel // secure messaging; nil: in the clear
 	pan     PAN      // zero after Resume
 	root    bool     // the root directory is current, not DF_CIE
-	noName  bool     // the card does not know the name of the application
 	private byte     // private key set for algorithmSignature, 0 none
 	proven  bool     // Authenticate succeeded on this channel
+
+	noName   bool // the card does not know the name of the application
+	nameOnly bool // no other way to it is tried
 }
 
 // Identify selects the application and reads the number of the card, nothing
 // more. A card that has no such application is ErrNotCIE.
 func Identify(link Transmitter) (*Card, error) {
-	c := &Card{link: link}
+	return identify(&Card{link: link})
+}
+
+// IdentifyByName is Identify for a card that nothing else says is a CIE: one that
+// does not know the name of the application is sent nothing more.
+func IdentifyByName(link Transmitter) (*Card, error) {
+	return identify(&Card{link: link, nameOnly: true})
+}
+
+func identify(c *Card) (*Card, error) {
 	if err := c.selectRoot(); err != nil {
 		return nil, at(StepSelect, err)
 	}
@@ -111,7 +122,10 @@ func (c *Card) selectRoot() error {
 	if !c.noName {
 		err = c.run(apdu.Command{INS: insSelect, P1: 0x04, P2: 0x0C, Data: aidIAS})
 	}
-	if c.noName || refusal(err) {
+	switch {
+	case c.nameOnly:
+		err = notCIE(err)
+	case c.noName || refusal(err):
 		err = notCIE(c.run(apdu.Command{INS: insSelect}))
 		c.noName = err == nil
 	}

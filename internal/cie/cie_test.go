@@ -162,6 +162,44 @@ func TestForeignCardCostsNothing(t *testing.T) { // F15
 	}
 }
 
+// A card with an ATR that no CIE is known to have is sent one SELECT.
+func TestUnknownCardCostsOneSelect(t *testing.T) { // F15
+	for _, tt := range []struct {
+		name  string
+		b     emulator.Behaviour
+		atr   string
+		apdus int
+		cie   bool
+	}{
+		{"foreign", emulator.Behaviour{NoCIE: true}, "\x3B\x80\x01\x81", 1, false},
+		{"a CIE all the same", emulator.Behaviour{}, "\x3B\x80\x01\x81", 4, true},
+		{"a CIE by its ATR, which has no name", emulator.Behaviour{RefuseIASName: true}, "\x3B\x80\x80\x01\x01", 5, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			card := newCard(t, emulator.Options{Behaviour: &tt.b})
+			h := newHolder(t, card)
+			h.Cards = InSlots(map[string]Software{slot: otherATR{card, tt.atr}})
+			sent := apdus(card, func() {
+				s, err := h.Status(ctx)
+				must(t, err)
+				if s[0].CIE != tt.cie || s[0].Err != nil {
+					t.Errorf("%+v", s[0])
+				}
+			})
+			if sent != tt.apdus {
+				t.Errorf("%d APDUs, want %d", sent, tt.apdus)
+			}
+		})
+	}
+}
+
+type otherATR struct {
+	*emulator.Card
+	atr string
+}
+
+func (c otherATR) ATR() []byte { return []byte(c.atr) }
+
 type foreignCard struct{ *emulator.Card }
 
 func (foreignCard) ATR() []byte {

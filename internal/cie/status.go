@@ -91,8 +91,12 @@ func (h *Holder) Look(ctx context.Context, r pcsc.Reader) Status {
 		s.Err = pcsc.ErrBusy
 		return s
 	}
+	identify := applet.Identify
+	if s.Family == "" { // most probably somebody else's
+		identify = applet.IdentifyByName
+	}
 	s.Err = h.run(ctx, Target{Reader: r.Name}, func(session *session) error {
-		card, err := applet.Identify(session.link)
+		card, err := identify(session.link)
 		if err != nil {
 			return err
 		}
