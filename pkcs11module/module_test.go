@@ -388,6 +388,24 @@ func TestWrongPINs(t *testing.T) { // profile 7.2, 7.3
 	d.want("signed", d.module.SignInit(h, 1, false, d.one(h, CKO_PRIVATE_KEY)), CKR_OK)
 }
 
+// One try left of a card that is not paired: our own program helps, and the running
+// host goes on.
+func TestUnpairedCardUnblockedElsewhere(t *testing.T) { // N6, profile 7.2
+	for _, readable := range []string{"both", "none"} {
+		d := newDesk(t, false, emulator.Options{Behaviour: &emulator.Behaviour{Tries: readable}})
+		h := d.open(0)
+		login := func(pin string, want ReturnValue) {
+			d.want(readable+" "+pin, d.module.Login(h, CKU_USER, digits(pin)), want)
+		}
+		login("99999999", CKR_PIN_INCORRECT)
+		login("88888888", CKR_PIN_INCORRECT)
+		d.costs("the last try", 0, 0, func() { login("12345678", CKR_PIN_LOCKED) })
+		_, err := d.holder.UnblockPIN(context.Background(), cie.Target{Reader: reader}, digits("87654321"), digits("24681357"))
+		must(t, err)
+		login("24681357", CKR_OK)
+	}
+}
+
 // The same wrong PIN is never sent twice, in whatever form it is typed.
 func TestWrongPINInBothForms(t *testing.T) { // profile rule 16
 	d := newDesk(t, true, emulator.Options{})

@@ -32,7 +32,7 @@ type memory struct {
 	tries int                 // left, the lowest number that is plausible; -1 unknown
 	told  bool                // tries is what the card said
 	asked time.Time           // when it said so, or was asked last
-	filed int                 // tries of the record when it was last read; -1: it was not
+	filed int                 // tries in the store when it was last read; -1: it was not
 	wrong bool                // a wrong PIN came since the last good one, whoever refused it
 	bad   map[digest]struct{} // PINs that the card has refused
 	left  time.Time           // when the card was taken away
@@ -87,20 +87,24 @@ func (m *Module) refresh(t *token) {
 		return
 	}
 	r, err := m.holder.Pairings.Get(t.pan)
+	tries := r.Tries
+	if err != nil {
+		tries = m.holder.Pairings.SeenTries(t.pan)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t.half = err == nil && r.HasHalf()
 	k := m.cards[t.pan]
-	if err != nil || k == nil {
+	if k == nil {
 		return
 	}
-	// Elsewhere the right PIN was given, or the PIN unblocked. A record that has not
+	// Elsewhere the right PIN was given, or the PIN unblocked. A number that has not
 	// changed tells nothing: perhaps it cannot be written.
-	if r.Tries > k.tries && r.Tries > k.filed {
-		k.tries, k.told = r.Tries, false
+	if known := err == nil || k.tries >= 0; known && tries > k.tries && tries > k.filed {
+		k.tries, k.told = tries, false
 		k.bad = make(map[digest]struct{})
 	}
-	k.filed = r.Tries
+	k.filed = tries
 }
 
 // A TokenInfo is a CK_TOKEN_INFO; what is the same for all is left out.

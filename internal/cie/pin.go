@@ -33,7 +33,11 @@ func (h *Holder) Tries(ctx context.Context, target Target) (Tries, error) {
 		}
 		t.Told = t.PIN >= 0 && s.record.TriesFrom != applet.TriesNowhere && s.record.TriesFrom != applet.TriesUnread
 		t.PUK, err = s.tries(applet.CodePUK)
-		if s.paired && t.PIN >= 0 && t.PIN != s.record.Tries {
+		switch {
+		case t.PIN < 0:
+		case !s.paired:
+			s.keepTries(t.PIN)
+		case t.PIN != s.record.Tries:
 			s.record.Tries = t.PIN
 			s.save()
 		}
@@ -195,7 +199,9 @@ func (s *session) replacing(o pairing.Operation, to applet.PIN, command func() e
 	if err != nil {
 		return err
 	}
-	if s.paired {
+	if !s.paired {
+		s.keepTries(applet.CodePIN.MaxTries())
+	} else {
 		s.record.Tries = applet.CodePIN.MaxTries()
 		if len(s.record.Half) == 0 {
 			s.save()
@@ -203,8 +209,6 @@ func (s *session) replacing(o pairing.Operation, to applet.PIN, command func() e
 			s.record.Suspect = true // the old half is wrong now
 			s.save()
 		}
-	} else if store != nil {
-		_ = store.KeepTries(s.pan(), applet.CodePIN.MaxTries())
 	}
 	return nil
 }

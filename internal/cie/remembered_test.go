@@ -1,9 +1,11 @@
 package cie
 
 import (
+	"errors"
 	"math/big"
 	"testing"
 
+	"github.com/softwarecie/cie/applet"
 	"github.com/softwarecie/cie/applet/emulator"
 	"github.com/softwarecie/cie/internal/pairing"
 )
@@ -30,4 +32,27 @@ func TestRememberedGeneratorIsNotTheCards(t *testing.T) {
 	if _, err := h.VerifyPIN(ctx, here, digits("12345678")); err != nil {
 		t.Errorf("another card: %v", err)
 	}
+}
+
+// A wrong PIN leaves less tries than there were, whatever the card says of it: it
+// gets no last try by a counter that grows.
+func TestF62GrowingCounterOfACardThatDoesNotTell(t *testing.T) {
+	card := newCard(t, emulator.Options{Behaviour: &emulator.Behaviour{Tries: "none", GrowingTries: true}})
+	h := newHolder(t, card)
+	agreed := here
+	agreed.LastTry = true
+	for _, target := range []Target{here, agreed} { // the card says 1, then 2
+		var wrong *applet.WrongCodeError
+		if _, err := h.VerifyPIN(ctx, target, digits("00000000")); !errors.As(err, &wrong) {
+			t.Fatal(err)
+		}
+	}
+	_, err := h.VerifyPIN(ctx, here, digits("00000000"))
+	if !errors.Is(err, ErrLastTry) || tries(card) != 1 {
+		t.Errorf("%v, %d tries left, want ErrLastTry", err, tries(card))
+	}
+	_, err = h.UnblockPIN(ctx, here, digits("87654321"), digits("24681357"))
+	must(t, err)
+	_, err = h.VerifyPIN(ctx, here, digits("24681357"))
+	must(t, err)
 }

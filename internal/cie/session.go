@@ -402,12 +402,10 @@ func (s *session) verifyPIN(code *secret.Buffer) (pin applet.PIN, err error) {
 // half no longer fits.
 func (s *session) remember(before int, usedHalf bool, err error) {
 	if !s.paired {
-		if s.h.Pairings != nil && s.record.TriesFrom == applet.TriesNowhere {
-			if before < 0 {
-				before = applet.CodePIN.MaxTries()
-			}
-			_ = s.h.Pairings.KeepTries(s.pan(), triesAfter(before, err))
+		if before < 0 {
+			before = applet.CodePIN.MaxTries()
 		}
+		s.keepTries(triesAfter(before, err))
 		return
 	}
 	old := s.record
@@ -420,7 +418,16 @@ func (s *session) remember(before int, usedHalf bool, err error) {
 	}
 }
 
-// triesAfter are the tries left after a VERIFY, of those before it.
+// keepTries remembers the PIN tries left of a card that is not paired. What cannot
+// be written is not worth failing for: a card that tells is asked again.
+func (s *session) keepTries(n int) {
+	if s.h.Pairings != nil {
+		_ = s.h.Pairings.KeepTries(s.pan(), n)
+	}
+}
+
+// triesAfter are the tries left after a VERIFY, of those before it. A wrong PIN
+// leaves less than there were, whatever the card says.
 func triesAfter(before int, err error) int {
 	var wrong *applet.WrongCodeError
 	switch {
@@ -428,8 +435,10 @@ func triesAfter(before int, err error) int {
 		return applet.CodePIN.MaxTries()
 	case errors.Is(err, applet.ErrPINBlocked):
 		return 0
-	case errors.As(err, &wrong) && wrong.Tries >= 0:
+	case errors.As(err, &wrong) && wrong.Tries >= 0 && before < 0:
 		return wrong.Tries
+	case errors.As(err, &wrong) && wrong.Tries >= 0:
+		return min(wrong.Tries, max(before-1, 1))
 	}
 	if before > 0 { // the answer is not known: assume the worse
 		return before - 1

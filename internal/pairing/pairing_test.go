@@ -631,11 +631,13 @@ func TestTriesOfACardThatIsNotPaired(t *testing.T) {
 	if n := s.SeenTries(other); n != -1 {
 		t.Errorf("SeenTries of another card = %d", n)
 	}
-	if err := s.KeepTries(pan, 3); err != nil {
-		t.Fatal(err)
-	}
-	if n := s.SeenTries(pan); n != -1 {
-		t.Errorf("SeenTries = %d after a good PIN", n)
+	for who, want := range map[applet.PAN]int{pan: 3, other: -1} {
+		if err := s.KeepTries(who, 3); err != nil {
+			t.Fatal(err)
+		}
+		if n := s.SeenTries(who); n != want {
+			t.Errorf("SeenTries = %d after a good PIN, want %d", n, want)
+		}
 	}
 	if err := s.KeepTries(pan, 1); err != nil {
 		t.Fatal(err)

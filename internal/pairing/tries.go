@@ -1,11 +1,6 @@
 package pairing
 
-import (
-	"errors"
-	"io/fs"
-
-	"github.com/softwarecie/cie/applet"
-)
+import "github.com/softwarecie/cie/applet"
 
 // seen is what is kept of a card that is not paired.
 type seen struct {
@@ -13,18 +8,15 @@ type seen struct {
 	Tries int        `json:"tries"`
 }
 
-// KeepTries remembers the PIN tries left of a card that is not paired and does not
-// tell them itself, for all programs of this user: else each would begin to count
-// anew, and together they could block the card. All tries left need no remembering.
+// KeepTries remembers the PIN tries left of a card that is not paired, for all
+// programs of this user. If the card does not tell them itself, each would begin to
+// count anew, and together they could block it; and one that waits for the PIN to be
+// unblocked learns of it. All tries left are news only where there were less.
 func (s *Store) KeepTries(pan applet.PAN, tries int) error {
-	if tries < applet.CodePIN.MaxTries() {
-		return s.prepared(func(key []byte) error { return s.write(key, id(key, pan)+triesSuffix, seen{pan, tries}) })
-	}
-	err := s.locked(func(key []byte) error { return s.files.Remove(s.path(id(key, pan) + triesSuffix)) })
-	if errors.Is(err, fs.ErrNotExist) {
+	if tries >= applet.CodePIN.MaxTries() && s.SeenTries(pan) < 0 {
 		return nil
 	}
-	return err
+	return s.prepared(func(key []byte) error { return s.write(key, id(key, pan)+triesSuffix, seen{pan, tries}) })
 }
 
 // SeenTries gives what KeepTries remembers of a card, -1 if nothing.
