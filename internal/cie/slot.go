@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/softwarecie/cie/pcsc"
@@ -29,7 +31,8 @@ type slots struct {
 
 func (s slots) Readers(context.Context) ([]pcsc.Reader, error) {
 	var readers []pcsc.Reader
-	for name, card := range s.cards {
+	for _, name := range slices.Sorted(maps.Keys(s.cards)) {
+		card := s.cards[name]
 		r := pcsc.Reader{Name: name, Present: card != nil && card.Present()}
 		if r.Present {
 			r.ATR = card.ATR()
