@@ -3,8 +3,6 @@ package pkcs11module
 import (
 	"encoding/binary"
 	"fmt"
-	"runtime"
-	"strconv"
 )
 
 // A ReturnValue is what a C_ function answers (CK_RV). Those that are not CKR_OK
@@ -195,18 +193,9 @@ const (
 	CKA_ALLOWED_MECHANISMS         AttributeType = 0x40000600
 )
 
-// ulongSize is the size of a CK_ULONG, C's unsigned long, in bytes: 4 on Windows
-// (LLP64), that of a pointer elsewhere.
-var ulongSize = func() int {
-	if runtime.GOOS == "windows" {
-		return 4
-	}
-	return strconv.IntSize / 8
-}()
-
-// ulong is a CK_ULONG as it lies in the memory of the program that asks.
-func ulong(v uint64) []byte {
-	if ulongSize == 4 {
+// ulong is a CK_ULONG of 4 or 8 bytes as it lies in the memory of the program that asks.
+func ulong(size int, v uint64) []byte {
+	if size == 4 {
 		return binary.NativeEndian.AppendUint32(nil, uint32(v))
 	}
 	return binary.NativeEndian.AppendUint64(nil, v)

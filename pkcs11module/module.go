@@ -36,6 +36,7 @@ type Options struct {
 	Slots       int           // places for a card, 1 to 8; 2
 	Idle        time.Duration // without a signature, after which the PIN is forgotten; 10 min
 	FirstHandle uint64        // the first session and object get it; 1
+	ULongSize   int           // of the program's CK_ULONG, in bytes, 4 or 8; 8
 	Log         *slog.Logger  // nil: nothing is logged
 
 	Now    func() time.Time     // nil: time since the computer was started, which nobody sets
@@ -62,6 +63,8 @@ type Module struct {
 	idle   time.Duration
 	log    *slog.Logger
 
+	ulongSize int
+
 	life     context.Context //nolint:containedctx // of the Module
 	end      context.CancelCauseFunc
 	work     sync.WaitGroup // goroutines of this module
@@ -87,7 +90,7 @@ type slot struct {
 // New starts to watch the readers and returns at once. Close ends it.
 func New(h *cie.Holder, w Watcher, o Options) *Module {
 	m := &Module{
-		holder: h, now: o.Now, asleep: o.Asleep, idle: o.Idle, log: o.Log,
+		holder: h, now: o.Now, asleep: o.Asleep, idle: o.Idle, log: o.Log, ulongSize: o.ULongSize,
 		looked: make(chan struct{}), news: make(chan struct{}), tooLong: time.After(firstLook),
 		salt:     secret.New(saltLength),
 		sessions: make(map[SessionHandle]*session), cards: make(map[applet.PAN]*memory), next: max(o.FirstHandle, 1),

@@ -181,14 +181,14 @@ func (d *desk) find(h SessionHandle, template ...Attribute) []ObjectHandle {
 	return found
 }
 
-func ofClass(c ObjectClass) Attribute { return Attribute{CKA_CLASS, ulong(uint64(c))} }
+func ofClass(c ObjectClass) Attribute { return Attribute{CKA_CLASS, ulong(8, uint64(c))} }
 
 // key is the one object of a class.
 func (d *desk) one(h SessionHandle, c ObjectClass) ObjectHandle {
 	d.t.Helper()
 	found := d.find(h, ofClass(c))
 	if c == CKO_CERTIFICATE {
-		found = d.find(h, ofClass(c), Attribute{CKA_CERTIFICATE_CATEGORY, ulong(categoryTokenUser)})
+		found = d.find(h, ofClass(c), Attribute{CKA_CERTIFICATE_CATEGORY, ulong(8, categoryTokenUser)})
 	}
 	if len(found) != 1 {
 		d.t.Fatalf("%d objects of class %d, want 1", len(found), c)
@@ -297,7 +297,7 @@ func TestChainAndProfiles(t *testing.T) {
 		t.Errorf("%d profiles, want 4", n)
 	}
 	pool := x509.NewCertPool()
-	for _, o := range d.find(h, Attribute{CKA_CERTIFICATE_CATEGORY, ulong(categoryAuthority)}) {
+	for _, o := range d.find(h, Attribute{CKA_CERTIFICATE_CATEGORY, ulong(8, categoryAuthority)}) {
 		c, err := x509.ParseCertificate(d.value(h, o, CKA_VALUE))
 		must(t, err)
 		pool.AddCert(c)
@@ -659,5 +659,22 @@ func TestClosed(t *testing.T) {
 	d.await(true)
 	if again := d.open(0); again < 1<<32 {
 		t.Errorf("handle %#x", uint64(again))
+	}
+}
+
+// A program of 32 bits searches by, and is given, numbers of 4 bytes.
+func TestShortNumbers(t *testing.T) {
+	d := newDesk(t, true, emulator.Options{})
+	d.module.Close()
+	d.options.ULongSize = 4
+	d.start()
+	d.await(true)
+	h := d.open(CKF_SERIAL_SESSION)
+	found := d.find(h, Attribute{CKA_CLASS, ulong(4, uint64(CKO_PUBLIC_KEY))})
+	if len(found) != 1 || len(d.find(h, ofClass(CKO_PUBLIC_KEY))) != 0 {
+		t.Fatalf("%d objects, want 1, and none by 8 bytes", len(found))
+	}
+	if got := d.value(h, found[0], CKA_MODULUS_BITS); !bytes.Equal(got, ulong(4, 2048)) {
+		t.Errorf("modulus bits: %X", got)
 	}
 }

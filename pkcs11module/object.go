@@ -37,13 +37,13 @@ func (m *Module) describe(t *token, certificate *x509.Certificate) {
 		if number := certificate.Subject.SerialNumber; number != "" {
 			label += " " + number
 		}
-		d.add("cert", certificateAttributes(certificate, id, label, categoryTokenUser))
-		d.add("pub", publicKeyAttributes(certificate, public, id, label)).public = public
-		t.key = d.add("priv", privateKeyAttributes(certificate, public, id, label))
+		d.add("cert", d.certificateAttributes(certificate, id, label, categoryTokenUser))
+		d.add("pub", d.publicKeyAttributes(certificate, public, id, label)).public = public
+		t.key = d.add("priv", d.privateKeyAttributes(certificate, public, id, label))
 		t.key.private, t.key.public, t.key.handle = true, public, 0 // it gets one at login
 		chain, _, _ := m.holder.Roots.VerifyHolder(certificate)
 		for i, ca := range chain {
-			d.add(fmt.Sprintf("ca%d", i+1), authorityAttributes(ca))
+			d.add(fmt.Sprintf("ca%d", i+1), d.authorityAttributes(ca))
 		}
 	}
 	profiles := []uint64{CKP_BASELINE_PROVIDER, CKP_EXTENDED_PROVIDER}
@@ -52,7 +52,7 @@ func (m *Module) describe(t *token, certificate *x509.Certificate) {
 	}
 	for _, p := range profiles {
 		d.add(fmt.Sprintf("profile%d", p), map[AttributeType][]byte{
-			CKA_CLASS: ulong(uint64(CKO_PROFILE)), CKA_PROFILE_ID: ulong(p), CKA_LABEL: []byte("CIE profile"),
+			CKA_CLASS: d.ulong(uint64(CKO_PROFILE)), CKA_PROFILE_ID: d.ulong(p), CKA_LABEL: []byte("CIE profile"),
 		})
 	}
 }
@@ -77,6 +77,9 @@ type describer struct {
 	token  *token
 	before []*object
 }
+
+// ulong is a CK_ULONG as the program has it.
+func (d describer) ulong(v uint64) []byte { return ulong(d.module.ulongSize, v) }
 
 // add makes an object of its attributes and those that all objects have.
 func (d describer) add(name string, attributes map[AttributeType][]byte) *object {
@@ -105,18 +108,18 @@ func (d describer) handle(name []byte) ObjectHandle {
 // yes and no are CK_BBOOL values.
 var yes, no = []byte{1}, []byte{0}
 
-func certificateAttributes(c *x509.Certificate, id []byte, label string, category uint64) map[AttributeType][]byte {
+func (d describer) certificateAttributes(c *x509.Certificate, id []byte, label string, category uint64) map[AttributeType][]byte {
 	check := sha1.Sum(c.Raw) //nolint:gosec // not for security
 	return map[AttributeType][]byte{
-		CKA_CLASS: ulong(uint64(CKO_CERTIFICATE)), CKA_CERTIFICATE_TYPE: ulong(ckcX509),
+		CKA_CLASS: d.ulong(uint64(CKO_CERTIFICATE)), CKA_CERTIFICATE_TYPE: d.ulong(ckcX509),
 		CKA_ID: id, CKA_LABEL: []byte(label), CKA_VALUE: c.Raw,
 		CKA_SUBJECT: c.RawSubject, CKA_ISSUER: c.RawIssuer, CKA_SERIAL_NUMBER: derInteger(c.SerialNumber),
-		CKA_CERTIFICATE_CATEGORY: ulong(category), CKA_TRUSTED: no,
+		CKA_CERTIFICATE_CATEGORY: d.ulong(category), CKA_TRUSTED: no,
 		CKA_START_DATE:  []byte(c.NotBefore.UTC().Format("20060102")),
 		CKA_END_DATE:    []byte(c.NotAfter.UTC().Format("20060102")),
 		CKA_CHECK_VALUE: check[:3], CKA_PUBLIC_KEY_INFO: c.RawSubjectPublicKeyInfo,
 		CKA_URL: {}, CKA_HASH_OF_SUBJECT_PUBLIC_KEY: {}, CKA_HASH_OF_ISSUER_PUBLIC_KEY: {},
-		CKA_NAME_HASH_ALGORITHM: ulong(ckmSHA1), CKA_JAVA_MIDP_SECURITY_DOMAIN: ulong(0),
+		CKA_NAME_HASH_ALGORITHM: d.ulong(ckmSHA1), CKA_JAVA_MIDP_SECURITY_DOMAIN: d.ulong(0),
 	}
 }
 
@@ -129,7 +132,7 @@ func derInteger(n *big.Int) []byte {
 	return der
 }
 
-func authorityAttributes(ca *x509.Certificate) map[AttributeType][]byte {
+func (d describer) authorityAttributes(ca *x509.Certificate) map[AttributeType][]byte {
 	var id []byte
 	if key, ok := ca.PublicKey.(*rsa.PublicKey); ok {
 		id = keyID(key)
@@ -141,40 +144,40 @@ func authorityAttributes(ca *x509.Certificate) map[AttributeType][]byte {
 	if label == "" {
 		label = "CA"
 	}
-	return certificateAttributes(ca, id, label, categoryAuthority)
+	return d.certificateAttributes(ca, id, label, categoryAuthority)
 }
 
 // keyAttributes are those that both keys have.
-func keyAttributes(c *x509.Certificate, key *rsa.PublicKey, id []byte, label string) map[AttributeType][]byte {
+func (d describer) keyAttributes(c *x509.Certificate, key *rsa.PublicKey, id []byte, label string) map[AttributeType][]byte {
 	var mechanisms []byte
 	for _, m := range mechanismList {
-		mechanisms = append(mechanisms, ulong(uint64(m.Type))...)
+		mechanisms = append(mechanisms, d.ulong(uint64(m.Type))...)
 	}
 	return map[AttributeType][]byte{
-		CKA_KEY_TYPE: ulong(ckkRSA), CKA_ID: id, CKA_LABEL: []byte(label), CKA_SUBJECT: c.RawSubject,
+		CKA_KEY_TYPE: d.ulong(ckkRSA), CKA_ID: id, CKA_LABEL: []byte(label), CKA_SUBJECT: c.RawSubject,
 		CKA_MODULUS: key.N.Bytes(), CKA_PUBLIC_EXPONENT: big.NewInt(int64(key.E)).Bytes(),
 		CKA_PUBLIC_KEY_INFO: c.RawSubjectPublicKeyInfo, CKA_ALLOWED_MECHANISMS: mechanisms,
 		CKA_DERIVE: no, CKA_START_DATE: {}, CKA_END_DATE: {},
 	}
 }
 
-func publicKeyAttributes(c *x509.Certificate, key *rsa.PublicKey, id []byte, label string) map[AttributeType][]byte {
-	a := keyAttributes(c, key, id, label)
+func (d describer) publicKeyAttributes(c *x509.Certificate, key *rsa.PublicKey, id []byte, label string) map[AttributeType][]byte {
+	a := d.keyAttributes(c, key, id, label)
 	maps.Copy(a, map[AttributeType][]byte{
-		CKA_CLASS: ulong(uint64(CKO_PUBLIC_KEY)), CKA_MODULUS_BITS: ulong(uint64(key.N.BitLen())),
+		CKA_CLASS: d.ulong(uint64(CKO_PUBLIC_KEY)), CKA_MODULUS_BITS: d.ulong(uint64(key.N.BitLen())),
 		CKA_VERIFY: yes, CKA_ENCRYPT: no, CKA_WRAP: no, CKA_VERIFY_RECOVER: no, CKA_TRUSTED: no,
-		CKA_LOCAL: no, CKA_KEY_GEN_MECHANISM: ulong(Unavailable),
+		CKA_LOCAL: no, CKA_KEY_GEN_MECHANISM: d.ulong(Unavailable),
 	})
 	return a
 }
 
-func privateKeyAttributes(c *x509.Certificate, key *rsa.PublicKey, id []byte, label string) map[AttributeType][]byte {
-	a := keyAttributes(c, key, id, label)
+func (d describer) privateKeyAttributes(c *x509.Certificate, key *rsa.PublicKey, id []byte, label string) map[AttributeType][]byte {
+	a := d.keyAttributes(c, key, id, label)
 	maps.Copy(a, map[AttributeType][]byte{
-		CKA_CLASS: ulong(uint64(CKO_PRIVATE_KEY)), CKA_PRIVATE: yes,
+		CKA_CLASS: d.ulong(uint64(CKO_PRIVATE_KEY)), CKA_PRIVATE: yes,
 		CKA_SIGN: yes, CKA_SIGN_RECOVER: no, CKA_DECRYPT: no, CKA_UNWRAP: no,
 		CKA_SENSITIVE: yes, CKA_ALWAYS_SENSITIVE: yes, CKA_NEVER_EXTRACTABLE: yes, CKA_EXTRACTABLE: no,
-		CKA_LOCAL: yes, CKA_KEY_GEN_MECHANISM: ulong(ckmRSAPKCSKeyPairGen),
+		CKA_LOCAL: yes, CKA_KEY_GEN_MECHANISM: d.ulong(ckmRSAPKCSKeyPairGen),
 		CKA_ALWAYS_AUTHENTICATE: no, CKA_WRAP_WITH_TRUSTED: no,
 	})
 	return a

@@ -79,6 +79,8 @@ needs_test() {
 	command_of script bsdutils
 	file_of '/usr/lib/python3/dist-packages/PyKCS11' python3-pykcs11
 	needs_windows
+	command_of i686-linux-gnu-gcc gcc-i686-linux-gnu
+	command_of qemu-i386-static qemu-user-static
 	command_of ssh-add openssh-client
 	file_of '/usr/lib/*/engines-3/pkcs11.so' libengine-pkcs11-openssl
 	needs_packing

@@ -34,9 +34,9 @@ func (nothing) Watch(ctx context.Context) iter.Seq2[[]pcsc.Reader, error] {
 
 var silent = slog.New(slog.DiscardHandler)
 
-func module(first uint64) *pkcs11module.Module {
+func module(first uint64, ulongSize int) *pkcs11module.Module {
 	h := &cie.Holder{Cards: cie.InSlots(nil), Roots: trust.BuiltIn()}
-	return pkcs11module.New(h, nothing{}, pkcs11module.Options{FirstHandle: first})
+	return pkcs11module.New(h, nothing{}, pkcs11module.Options{FirstHandle: first, ULongSize: ulongSize})
 }
 
 // request is the frame of a call with numbers as its arguments.
@@ -80,7 +80,7 @@ func TestServe(t *testing.T) {
 		}
 		return results
 	}
-	send(request(7, fnInitialize, protocolVersion, 1))
+	send(request(7, fnInitialize, protocolVersion, 1, 8))
 	want(7, pkcs11module.CKR_OK)
 	send(request(8, fnGetSlotList, 0))
 	if got := want(8, pkcs11module.CKR_OK); !bytes.Equal(got, []byte{7: 2, 15: 0, 23: 1}) {
@@ -110,7 +110,7 @@ func TestServe(t *testing.T) {
 
 func TestOtherVersionIsRefused(t *testing.T) {
 	for _, frame := range [][]byte{
-		request(0, fnInitialize, protocolVersion+1, 1), request(0, fnInitialize, protocolVersion), request(0, fnGetSlotList, 0),
+		request(0, fnInitialize, protocolVersion+1, 1, 8), request(0, fnInitialize, protocolVersion, 1), request(0, fnInitialize, protocolVersion, 1, 2), request(0, fnGetSlotList, 0),
 	} {
 		if err := serve(bytes.NewReader(frame), io.Discard, module, silent); err == nil {
 			t.Errorf("%X is accepted", frame)
@@ -161,7 +161,7 @@ func FuzzServe(f *testing.F) {
 	f.Add(request(3, fnGetAttributeValue, 1, 1, ^uint64(0)))
 	f.Add(request(4, fnLogin, 1, 1, 4))
 	f.Add([]byte{0xFF, 0xFF, 0xFF, 0xFF})
-	m := module(1)
+	m := module(1, 8)
 	f.Fuzz(func(t *testing.T, in []byte) {
 		s := server{module: m, log: silent}
 		for r := bytes.NewReader(in); ; {

@@ -29,9 +29,9 @@ func main() {
 		log.Error("settings", "error", wrong)
 	}
 	client := pcsc.New()
-	start := func(firstHandle uint64) *pkcs11module.Module {
+	start := func(firstHandle uint64, ulongSize int) *pkcs11module.Module {
 		holder, options := configure(client, set, log)
-		options.FirstHandle = firstHandle
+		options.FirstHandle, options.ULongSize = firstHandle, ulongSize
 		return pkcs11module.New(holder, client, options)
 	}
 	in, out := ends()

@@ -21,17 +21,17 @@ type server struct {
 // serve answers calls until the library closes its end or sends what it never
 // would. One that may wait has a goroutine of its own, so that none waits for
 // another; the others are answered at once, which is faster.
-func serve(in io.Reader, out io.Writer, start func(firstHandle uint64) *pkcs11module.Module, log *slog.Logger) error {
+func serve(in io.Reader, out io.Writer, start func(firstHandle uint64, ulongSize int) *pkcs11module.Module, log *slog.Logger) error {
 	f, err := readFrame(in)
 	if err != nil {
 		return err
 	}
 	arguments := reader{rest: f.body}
-	version, first := arguments.number(), arguments.number()
-	if f.function != fnInitialize || version != protocolVersion || !arguments.done() {
+	version, first, ulongSize := arguments.number(), arguments.number(), arguments.number()
+	if f.function != fnInitialize || version != protocolVersion || (ulongSize != 4 && ulongSize != 8) || !arguments.done() {
 		return errFrame
 	}
-	s := &server{module: start(first), log: log, out: out}
+	s := &server{module: start(first, int(ulongSize)), log: log, out: out}
 	defer s.module.Close()
 	s.send(answer(f.id, 0, nil))
 	for {
@@ -51,7 +51,7 @@ func serve(in io.Reader, out io.Writer, start func(firstHandle uint64) *pkcs11mo
 }
 
 // protocolVersion is that of protocol.h.
-const protocolVersion = 1
+const protocolVersion = 2
 
 func (s *server) answer(f frame) {
 	value, results := s.call(f)

@@ -53,6 +53,18 @@ _Static_assert(sizeof(CK_ATTRIBUTE) == 24, "CK_ATTRIBUTE");
 _Static_assert(sizeof(CK_FUNCTION_LIST) == 69 * 8, "CK_FUNCTION_LIST");
 _Static_assert(sizeof(struct functions_3_0) == 93 * 8, "CK_FUNCTION_LIST_3_0");
 _Static_assert(sizeof(struct interface_entry) == 24, "CK_INTERFACE");
+#else /* 32 bits; packed on Windows */
+_Static_assert(sizeof(CK_ULONG) == 4, "CK_ULONG");
+_Static_assert(sizeof(CK_TOKEN_INFO) == 160, "CK_TOKEN_INFO");
+_Static_assert(sizeof(CK_ATTRIBUTE) == 12, "CK_ATTRIBUTE");
+#ifdef _WIN32
+_Static_assert(sizeof(CK_FUNCTION_LIST) == 2 + 68 * 4, "CK_FUNCTION_LIST");
+_Static_assert(sizeof(struct functions_3_0) == 2 + 92 * 4, "CK_FUNCTION_LIST_3_0");
+#else
+_Static_assert(sizeof(CK_FUNCTION_LIST) == 69 * 4, "CK_FUNCTION_LIST");
+_Static_assert(sizeof(struct functions_3_0) == 93 * 4, "CK_FUNCTION_LIST_3_0");
+#endif
+_Static_assert(sizeof(struct interface_entry) == 12, "CK_INTERFACE");
 #endif
 
 #endif

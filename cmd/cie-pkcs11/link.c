@@ -46,9 +46,10 @@ static struct {
 	int64_t not_before;   /* the next start */
 } library;
 
-/* Handles of one generation: the upper half of a CK_ULONG tells which. On Windows
-   there is room for fewer helpers. */
+/* Handles of one generation: the upper bits of a CK_ULONG tell which. Where it is short
+   they come again after 256 helpers. */
 #define HANDLE_BITS (sizeof(CK_ULONG) == 8 ? 32 : 24)
+#define GENERATIONS (sizeof(CK_ULONG) == 8 ? UINT32_MAX : UINT8_MAX)
 
 void library_forked(void)
 {
@@ -120,7 +121,8 @@ static bool begin(void)
 	library.generation++;
 	request_begin(&r, FN_INITIALIZE);
 	request_number(&r, PROTOCOL_VERSION);
-	request_number(&r, (library.generation << HANDLE_BITS) + 1);
+	request_number(&r, ((library.generation & GENERATIONS) << HANDLE_BITS) + 1);
+	request_number(&r, sizeof(CK_ULONG));
 	request_seal(&r, l->next_id++);
 	if (!helper_send(&l->helper, r.data, r.used, system_now()))
 		give_up(l);

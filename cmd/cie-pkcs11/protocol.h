@@ -1,10 +1,12 @@
 /* What library and helper say to each other: see frame.go of the helper. A helper
-   of another version is not used. */
+   of another version is not used. It may be a program for another processor: all
+   numbers have 8 bytes, and FN_INITIALIZE tells it the size of a CK_ULONG, as which
+   values of attributes lie in the program's memory. */
 
 #ifndef PROTOCOL_H
 #define PROTOCOL_H
 
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 
 enum function {
 	FN_INITIALIZE = 1,

@@ -3,19 +3,21 @@
 #
 # Builds what the packages for Linux hold, for amd64 or arm64 (Go's names), into
 # FOLDER; of the programs only those named, if any are. For 386 it is the library for
-# 32-bit programs, and its helper. For another architecture than this computer's it
+# 32-bit programs, which uses the helper of the system. For another architecture than this computer's it
 # takes Debian's cross compiler, and the libraries from installer/linux/sysroot.sh.
 set -eu
 
 arch=${1:?usage: build.sh ARCH FOLDER [PROGRAM…]}
 out=${2:?usage: build.sh ARCH FOLDER [PROGRAM…]}
 shift 2
-programs="cie cie-gui cie-emulator cie-pkcs11-helper"
-[ "$arch" != 386 ] || programs="cie-pkcs11-helper"
-# shellcheck disable=SC2086 # several
-[ $# -gt 0 ] || set -- $programs
+[ $# -gt 0 ] || set -- cie cie-gui cie-emulator cie-pkcs11-helper
 cd "$(dirname "$0")/../.."
 mkdir -p "$out"
+if [ "$arch" = 386 ]; then
+	CC=i686-linux-gnu-gcc cmd/cie-pkcs11/build.sh "$out/libcie-pkcs11.so"
+	i686-linux-gnu-strip --strip-unneeded "$out/libcie-pkcs11.so"
+	exit
+fi
 variables=$(go run ./installer/pack ldflags)
 VERSION=$(go run ./installer/pack version)
 export VERSION
@@ -25,22 +27,16 @@ if [ "$arch" != "$native" ]; then
 	case $arch in
 	arm64) triplet=aarch64-linux-gnu ;;
 	amd64) triplet=x86_64-linux-gnu ;;
-	386) triplet=i686-linux-gnu folder=i386-linux-gnu ;;
 	*) echo "build.sh: no cross compiler is known for $arch" >&2 && exit 2 ;;
 	esac
 	root=$(installer/linux/sysroot.sh "$arch")
 	export GOARCH="$arch" CGO_ENABLED=1 CC="$triplet-gcc --sysroot=$root" CFLAGS="--sysroot=$root"
-	export PKG_CONFIG_SYSROOT_DIR="$root" PKG_CONFIG_LIBDIR="$root/usr/lib/${folder:-$triplet}/pkgconfig:$root/usr/share/pkgconfig"
+	export PKG_CONFIG_SYSROOT_DIR="$root" PKG_CONFIG_LIBDIR="$root/usr/lib/$triplet/pkgconfig:$root/usr/share/pkgconfig"
 fi
 
 for program; do
 	go build -buildmode=pie -ldflags "-s -w $variables -extldflags=-Wl,-z,relro,-z,now" -o "$out/" "./cmd/$program"
 done
-if [ "$arch" = 386 ]; then # both may be installed, so the helper has another place
-	HELPER=/usr/libexec/cie/i386/cie-pkcs11-helper CC="$triplet-gcc" cmd/cie-pkcs11/build.sh "$out/libcie-pkcs11.so"
-	"$triplet-strip" --strip-unneeded "$out/libcie-pkcs11.so"
-	exit
-fi
 
 # The head of the single file: it runs before anything is known of the system.
 CGO_ENABLED=0 go build -ldflags "-s -w" -o "$out/" ./installer/single

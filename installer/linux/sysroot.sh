@@ -9,13 +9,8 @@ arch=${1:?usage: sysroot.sh ARCH}
 root=${XDG_CACHE_HOME:-$HOME/.cache}/softwarecie/sysroot-bookworm-$arch
 if [ ! -e "$root/complete" ]; then
 	rm -rf "$root"
-	packages=libc6-dev,libpcsclite-dev,libp11-kit-dev
-	debian=$arch
-	case $arch in
-	386) debian=i386 ;;
-	*) packages=$packages,libgl-dev,libx11-dev,libxcursor-dev,libxrandr-dev,libxinerama-dev,libxi-dev,libxxf86vm-dev ;;
-	esac
-	mmdebstrap --variant=extract --architectures="$debian" --quiet --include="$packages" bookworm "$root" \
+	packages=libc6-dev,libpcsclite-dev,libp11-kit-dev,libgl-dev,libx11-dev,libxcursor-dev,libxrandr-dev,libxinerama-dev,libxi-dev,libxxf86vm-dev
+	mmdebstrap --variant=extract --architectures="$arch" --quiet --include="$packages" bookworm "$root" \
 		http://deb.debian.org/debian >&2
 	touch "$root/complete"
 fi

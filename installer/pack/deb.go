@@ -17,6 +17,10 @@ func (r *rel) deb(p *pkg, root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	others := map[string][]string{"Depends": p.Depends["deb"], "Recommends": p.Recommends["deb"], "Suggests": p.Suggests["deb"]}
+	if r.arch == thirtyTwo { // the helper is that of the system, which is always this one
+		others = map[string][]string{"Depends": {p.Name + ":amd64 (= {version})"}}
+	}
 	bytes := size(root)
 	if err := r.checksums(root); err != nil {
 		return "", err
@@ -27,7 +31,7 @@ func (r *rel) deb(p *pkg, root string) (string, error) {
 		name string
 		list []string
 	}{
-		{"Depends", append(depends, p.Depends["deb"]...)}, {"Recommends", p.Recommends["deb"]}, {"Suggests", p.Suggests["deb"]},
+		{"Depends", append(depends, others["Depends"]...)}, {"Recommends", others["Recommends"]}, {"Suggests", others["Suggests"]},
 	} {
 		if len(field.list) > 0 {
 			control += field.name + ": " + r.expand("deb", strings.Join(field.list, ", ")) + "\n"

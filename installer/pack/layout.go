@@ -36,9 +36,8 @@ type pkg struct {
 	Files                               [][2]string         // source and place
 	Windows                             []string            // programs and libraries in the MSI
 	Only                                []struct {
-		Formats   []string
-		Libraries bool // also beside the library of another processor
-		Files     [][2]string
+		Formats []string
+		Files   [][2]string
 	}
 }
 
@@ -58,7 +57,7 @@ const thirtyTwo = "386"
 func (p *pkg) files(format, arch string) [][2]string {
 	all := slices.Clone(p.Files)
 	for _, o := range p.Only {
-		if slices.Contains(o.Formats, format) && (o.Libraries || arch != thirtyTwo) {
+		if slices.Contains(o.Formats, format) && arch != thirtyTwo {
 			all = append(all, o.Files...)
 		}
 	}
@@ -82,11 +81,7 @@ func (r *rel) expand(format, text string) string {
 	if format == "deb" {
 		zsh = "/usr/share/zsh/vendor-completions"
 	}
-	helper := "/usr/libexec/cie"
-	if r.arch == thirtyTwo {
-		helper += "/i386"
-	}
-	return strings.NewReplacer("{build}", r.build, "{libdir}", libdir, "{helper}", helper, "{zsh}", zsh, "{version}", r.depended(format)).Replace(text)
+	return strings.NewReplacer("{build}", r.build, "{libdir}", libdir, "{zsh}", zsh, "{version}", r.depended(format)).Replace(text)
 }
 
 // depended is the version as another package of the release names it.
@@ -194,8 +189,10 @@ func (r *rel) documents(p *pkg, format, root string) error {
 		err = write(filepath.Join(folder, "changelog.gz"), compress([]byte(change)), 0o644)
 	}
 	text := r.Name + "\n" + r.Homepage + "\n\n" + string(own)
-	if len(modules) > 0 {
+	if p.Library || len(modules) > 0 { // the same text for all processors: packages may share the file
 		text += "\nThe licences of the modules that the programs hold are in modules.gz.\n"
+	}
+	if len(modules) > 0 {
 		err = errors.Join(err, write(filepath.Join(folder, "modules.gz"), compress(modules), 0o644))
 	}
 	return errors.Join(err, write(filepath.Join(folder, name), []byte(text), 0o644))

@@ -185,7 +185,7 @@ static void table(void)
 	idle();
 	CK_SESSION_HANDLE closed = session, bad_sessions[] = {0, closed, 12345, ~0UL};
 	must("C_CloseSession", p->C_CloseSession(closed));
-	const CK_SLOT_ID bad_slots[] = {2, 9, ~0UL, 1UL << 32};
+	const CK_SLOT_ID bad_slots[] = {2, 9, ~0UL, 1UL << 4 * sizeof(CK_ULONG)};
 	column = "bad-handle";
 	for (size_t i = 0; i < LENGTH(bad_slots); i++) {
 		slot = bad_slots[i];
@@ -247,7 +247,7 @@ static void edges_session(void)
 	want("FindObjects", p->C_FindObjects(s, &o, 1, &n), CKR_OK);
 	want("count", n, 0);
 	want("FindObjectsFinal", p->C_FindObjectsFinal(s), CKR_OK);
-	a.ulValueLen = 1UL << 40;
+	a.ulValueLen = 1UL << 5 * sizeof(CK_ULONG);
 	want("FindObjectsInit, huge value", p->C_FindObjectsInit(s, &a, 1), CKR_OK);
 	want("FindObjects", p->C_FindObjects(s, &o, 1, &n), CKR_OK);
 	want("count", n, 0);
