@@ -103,8 +103,11 @@ func (r *rel) layOut(p *pkg, format, root string) error {
 		return err
 	}
 	// What lies in /etc is the administrator's to change.
-	usr := filepath.Join(root, "usr")
-	if err := r.installedList(p.Name, format, usr, path.Join("share", "cie", p.Name), files(usr)); err != nil {
+	usr, name := filepath.Join(root, "usr"), p.Name
+	if r.arch == thirtyTwo { // both may be installed
+		name += "-" + debian(r.arch)
+	}
+	if err := r.installedList(name, format, usr, path.Join("share", "cie", name), files(usr)); err != nil {
 		return err
 	}
 	return r.stamp(root)

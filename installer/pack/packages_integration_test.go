@@ -68,6 +68,9 @@ func TestPackages(t *testing.T) {
 				if name == "cie-pkcs11" {
 					want = append(want, policies[format]...)
 				}
+				if name == "cie-pkcs11" && format == "deb" {
+					want = append(want, "/usr/share/lintian/overrides/cie-pkcs11")
+				}
 				if format != "rpm" { // Fedora has no AppArmor
 					want = append(want, "/usr/share/apparmor/extra-profiles/"+map[string]string{"cie-cli": "cie", "cie-pkcs11": "cie-pkcs11-helper"}[name])
 				}
@@ -89,6 +92,34 @@ func TestPackages(t *testing.T) {
 	t.Run("verified", func(t *testing.T) { checkVerified(t, r) })
 	t.Run("single file", func(t *testing.T) { checkSingle(t, r, schema) })
 	t.Run("tampered", func(t *testing.T) { checkTampered(t, r, public) })
+	if r.arch == "amd64" {
+		t.Run("beside 32 bits", func(t *testing.T) { checkBeside(t, *r) })
+	}
+}
+
+// checkBeside has dpkg unpack the library for 32-bit programs beside that of the
+// system: a file that both have must be the same.
+func checkBeside(t *testing.T, r rel) {
+	rig.Need(t, "i686-linux-gnu-gcc", "dpkg", "unshare")
+	root, native := t.TempDir(), onlyOne(t, filepath.Join(r.out, "cie-pkcs11_*.deb"))
+	r.arch, r.build, r.out = thirtyTwo, filepath.Join(filepath.Dir(r.build), "linux-"+thirtyTwo), t.TempDir()
+	say(t, "installer/linux/build.sh", r.arch, r.build)
+	if err := r.make("deb"); err != nil {
+		t.Fatal(err)
+	}
+	small := onlyOne(t, filepath.Join(r.out, "*.deb"))
+	say(t, "lintian", "--fail-on", "error", small)
+	if depends := say(t, "dpkg-deb", "-f", small, "Depends"); !strings.HasSuffix(depends, ", cie-pkcs11:amd64 (= 1.2.3)\n") {
+		t.Errorf("it depends on %s", depends)
+	}
+	say(t, "sh", "-c", `mkdir -p "$0/var/lib/dpkg/info" "$0/var/lib/dpkg/updates" && touch "$0/var/lib/dpkg/status"`, root)
+	say(t, "unshare", "-r", "dpkg", "--root="+root, "--add-architecture", "i386")
+	say(t, "unshare", "-r", "dpkg", "--root="+root, "--unpack", native, small)
+	for _, name := range []string{"lib/x86_64-linux-gnu/pkcs11/libcie-pkcs11.so", "lib/i386-linux-gnu/pkcs11/libcie-pkcs11.so", "libexec/cie/cie-pkcs11-helper"} {
+		if _, err := os.Stat(filepath.Join(root, "usr", name)); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // releaseKey makes a key for releases, and has it sign.
