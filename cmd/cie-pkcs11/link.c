@@ -228,13 +228,15 @@ static CK_RV call(struct request *r, struct reply *reply, int64_t patience)
 	if (r->failed)
 		return CKR_HOST_MEMORY;
 	/* A helper that has died is replaced, and asked the same once; but not what a
-	   card may have done already. */
+	   card may have done already. Who waits for ever is given any number of helpers,
+	   if they live for a while. */
 	for (int n = 0; n < 2; n++) {
 		if (!library.initialized)
 			return CKR_CRYPTOKI_NOT_INITIALIZED;
 		if (library.link == NULL && !begin())
 			return CKR_GENERAL_ERROR;
 		struct link *l = library.link;
+		int64_t started = l->started;
 		switch (attempt(l, r, &w, deadline)) {
 		case ANSWERED:
 			reply->memory = w.body;
@@ -250,6 +252,8 @@ static CK_RV call(struct request *r, struct reply *reply, int64_t patience)
 		case BROKEN:
 			if (card)
 				return CKR_DEVICE_REMOVED;
+			if (patience == ENDLESS && system_now() - started > AGAIN)
+				n--;
 		}
 	}
 	return CKR_GENERAL_ERROR;

@@ -163,6 +163,43 @@ func TestOddPrograms(t *testing.T) { // F45, F48
 	}
 }
 
+// TestEventsOutliveHelpers has a program that waits for a card to be moved while one
+// helper after the other dies.
+func TestEventsOutliveHelpers(t *testing.T) {
+	d := newDesk(t, true)
+	p := pkcs11.New(d.module)
+	if p == nil {
+		t.Fatal("the library cannot be loaded")
+	}
+	defer p.Destroy()
+	must(t, p.Initialize())
+	defer func() { must(t, p.Finalize()) }()
+	event := p.WaitForSlotEvent(0)
+	for range 3 {
+		time.Sleep(1200 * time.Millisecond)
+		_, err := p.GetSlotList(true)
+		must(t, err)
+		must(t, exec.Command("pkill", "-KILL", "-P", strconv.Itoa(os.Getpid()), "-f", "cie-pkcs11-helper").Run())
+	}
+	select {
+	case e := <-event:
+		t.Fatalf("event %+v, though nothing was moved", e)
+	case <-time.After(1200 * time.Millisecond):
+	}
+	_, err := p.GetSlotList(true)
+	must(t, err)
+	d.Card.Remove()
+	select {
+	case e := <-event:
+		if e.SlotID != 0 {
+			t.Errorf("event in slot %d", e.SlotID)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("no event")
+	}
+	d.Card.Insert()
+}
+
 // TestLooksWhileACardWorks is C6: what is shown of a card does not wait for it.
 func TestLooksWhileACardWorks(t *testing.T) {
 	d := newDesk(t, true)
