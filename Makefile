@@ -115,7 +115,7 @@ notice: ## make the signed notice of this version into build/notice, with CIE_RE
 
 repro: ## build the packages twice, in different folders, and compare them
 	@scripts/deps.sh packages && scripts/deps.sh windows
-	installer/linux/repro.sh $(or $(FORMATS),deb rpm arch tar single msi)
+	ARCH=$(ARCH) installer/linux/repro.sh $(or $(FORMATS),deb rpm arch tar single msi)
 
 test-packages: ## install, use, upgrade and remove the packages in clean systems
 	@scripts/deps.sh packages

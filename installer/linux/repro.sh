@@ -2,11 +2,12 @@
 # repro.sh FORMAT...
 #
 # Builds the packages twice, in two clones in different folders, at different
-# times and with another umask, and prints the hashes. Fails if they differ.
+# times and with another umask, and prints the hashes. Fails if they differ. ARCH in
+# the environment names another processor than this computer's, for Linux.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 [ $# -gt 0 ] || { echo "usage: repro.sh deb|rpm|arch|tar|single|msi..." >&2 && exit 2; }
-arch=$(go env GOARCH)
+arch=${ARCH:-$(go env GOARCH)}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
