@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -55,15 +56,31 @@ func (r *rel) spec(p *pkg, root string) string {
 	spec += "%global __provides_exclude_from ^.*/pkcs11/.*$\n"
 	spec += "\n%description\n" + strings.ReplaceAll(wrapped(p.Description), "\n ", "\n")[1:]
 	spec += "\n%install\nmkdir -p %{buildroot}\ncp -a " + root + "/. %{buildroot}/\n\n%files\n%defattr(-,root,root,-)\n"
+	for _, folder := range ownFolders(files(root)) {
+		spec += "%dir /" + folder + "\n"
+	}
 	for _, file := range files(root) {
-		switch {
-		case strings.HasPrefix(file, "usr/share/licenses/"):
-			spec += "%dir /" + filepath.Dir(file) + "\n%license /" + file + "\n"
-		case strings.HasPrefix(file, "usr/libexec/"):
-			spec += "%dir /" + filepath.Dir(file) + "\n/" + file + "\n"
-		default:
-			spec += "/" + file + "\n"
+		if strings.HasPrefix(file, "usr/share/licenses/") {
+			spec += "%license "
 		}
+		spec += "/" + file + "\n"
 	}
 	return spec
+}
+
+// ownFolders are those of files that no package of the system need have, so that they
+// go with ours. That p11-kit has some of them, too, does no harm.
+func ownFolders(files []string) []string {
+	var all []string
+	for _, file := range files {
+		for folder := filepath.Dir(file); folder != "."; folder = filepath.Dir(folder) {
+			inner := folder + "/"
+			for _, own := range []string{"usr/libexec/cie/", "usr/share/cie/", "usr/share/licenses/cie", "usr/lib64/pkcs11/", "usr/share/p11-kit/"} {
+				if strings.HasPrefix(inner, own) && !slices.Contains(all, folder) {
+					all = append(all, folder)
+				}
+			}
+		}
+	}
+	return all
 }

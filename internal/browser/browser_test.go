@@ -479,6 +479,9 @@ func TestStates(t *testing.T) {
 		{realList, Absent},
 		{"library=MODULE\nname=Software CIE\n", Registered},
 		{"library=MODULE\nname=CIE\n", Registered}, // by hand, with modutil
+		// A policy has added the package's library to that of the single file, and the other way round.
+		{"library=/bin/sh\nname=Software CIE\n\nlibrary=MODULE\nname=CIE\n", Other},
+		{"library=MODULE\nname=CIE\n\nlibrary=/bin/sh\nname=Software CIE\n", Other},
 		{"library=/gone.so\nname=Software CIE\n", Broken},
 		{"library=/usr/lib/p11-kit-proxy.so\nname=proxy\n", Indirect},
 	} {

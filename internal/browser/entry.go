@@ -21,7 +21,9 @@ func entries(kind Kind, content, module string) (own string, rivals []string, pr
 			library := s.value("library")
 			switch {
 			case s.ours(module):
-				own = library
+				if own == "" || own == module { // a path that is not the module's counts: with both, the card is there twice
+					own = library
+				}
 			case isRival(library):
 				rivals = append(rivals, library)
 			}
