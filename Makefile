@@ -118,7 +118,8 @@ repro: ## build the packages twice, in different folders, and compare them
 	ARCH=$(ARCH) installer/linux/repro.sh $(or $(FORMATS),deb rpm arch tar single msi)
 
 test-packages: ## install, use, upgrade and remove the packages in clean systems
-	@scripts/deps.sh packages
+	@scripts/deps.sh test-packages
+	installer/linux/test-others.sh
 	installer/linux/test-packages.sh $(or $(SUITES),bookworm trixie)
 
 clean: ## remove what make has built

@@ -1,5 +1,5 @@
 #!/bin/bash
-# deps.sh build|run|test|packages|windows
+# deps.sh build|run|test|packages|test-packages|windows
 #
 # Installs what this computer lacks to build, run, test or make packages, from the packages of
 # Debian or Ubuntu; asks for the administrator's password if it needs it. With
@@ -126,6 +126,14 @@ needs_packages() {
 	file_of /usr/bin/i686-linux-gnu-gcc gcc-i686-linux-gnu
 }
 
+# To install the packages in clean systems and empty folders.
+needs_test-packages() {
+	needs_packages
+	command_of rpmlint rpmlint
+	command_of dnf dnf
+	command_of pacman pacman-package-manager
+}
+
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
@@ -172,8 +180,8 @@ fetch_go() {
 }
 
 case ${1-} in
-build | run | test | packages | windows) ;;
-*) echo "usage: deps.sh build|run|test|packages|windows" >&2 && exit 2 ;;
+build | run | test | packages | test-packages | windows) ;;
+*) echo "usage: deps.sh build|run|test|packages|test-packages|windows" >&2 && exit 2 ;;
 esac
 
 if [ "$(uname)" = Linux ]; then

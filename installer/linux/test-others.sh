@@ -16,11 +16,11 @@ names="cie cie-cli cie-gui cie-pkcs11 cie-emulator"
 
 fail() { echo "test-others: $*" >&2 && exit 1; }
 refused() { # WHY COMMAND...: the command must fail, and say why
-	if "${@:2}" >"$work/said" 2>&1; then fail "not refused: ${*:2}"; fi
+	if "${@:2}" >"$work/said" 2>&1; then cat "$work/said" >&2 && fail "not refused: ${*:2}"; fi
 	grep -Eq "$1" "$work/said" || { cat "$work/said" >&2 && fail "refused, but not because of \"$1\""; }
 }
 # left lists what lies below a root, but for the package managers' own.
-left() { (cd "$1" && find . \( -path ./var -o -path ./etc -o -path ./tmp -o -path ./dev -o -path ./run -o -path ./proc -o -path ./sys \) -prune -o -print | sort); }
+left() { (cd "$1" && find . \( -path ./var -o -path ./root -o -path ./etc -o -path ./tmp -o -path ./dev -o -path ./run -o -path ./proc -o -path ./sys \) -prune -o -print | sort); }
 nothing_left() { diff "$work/before" <(left "$1") || fail "$2: something is left, or missing"; }
 newest() { # ENDING: the newest of each package
 	local name file newest
@@ -47,6 +47,7 @@ export CIE_REPO_KEY
 mkdir "$work/new" "$work/old"
 mapfile -t files < <(newest .rpm; newest .pkg.tar.zst)
 cp "${files[@]}" "$work/new/"
+for folder in new old; do cp build/packages/cie_*.deb "$work/$folder/"; done # the repository for apt is not looked at here
 CIE_VERSION=v0.0.0 go run ./installer/pack -out "$work/old" rpm arch >/dev/null
 
 # A package of rpm that provides all that ours need of a system.
@@ -62,7 +63,7 @@ echo "rpmlint: $(grep -o '[0-9]* errors, [0-9]* warnings' "$work/lint")"
 
 root=$work/rpm
 # Debian's rpm warns that it is not Debian's way.
-in_rpm() { rpm --root "$root" --dbpath /var/lib/rpm "$@" 2> >(grep -v '^rpm: ' >&2); }
+in_rpm() { rpm --root "$root" "$@" 2> >(grep -v '^rpm: ' >&2); }
 mkdir -p "$root"
 folders "$root"
 in_rpm --initdb
@@ -85,9 +86,9 @@ nothing_left "$root" rpm
 echo "rpm: installed, upgraded, verified, erased; nothing left of $count files"
 
 root=$work/dnf
-installer/linux/repo.sh "$work/old" "$work/repo-old" 2>/dev/null
-installer/linux/repo.sh "$work/new" "$work/repo-new" 2>/dev/null
-mkdir -p "$root" "$work/repos"
+installer/linux/repo.sh "$work/old" "$work/repo-old"
+installer/linux/repo.sh "$work/new" "$work/repo-new"
+mkdir -p "$root" "$work/repos" "$work/log"
 folders "$root"
 cat >"$work/repos/cie.repo" <<REPO
 [cie]
@@ -97,6 +98,7 @@ gpgkey=file://$work/repo/cie.asc
 repo_gpgcheck=1
 gpgcheck=0
 metadata_expire=0
+skip_if_unavailable=0
 REPO
 in_dnf() { dnf --quiet --assumeyes --installroot "$root" --releasever 1 --setopt=reposdir="$work/repos" --setopt=cachedir="$work/cache" \
 	--setopt=install_weak_deps=False --setopt=logdir="$work/log" "$@"; }
@@ -129,7 +131,7 @@ echo "dnf: installed from the signed repository, upgraded, removed; nothing left
 root=$work/pacman
 mkdir -p "$root/var/lib/pacman" "$root/var/cache/pacman/pkg" "$work/stand-in"
 printf '[options]\nArchitecture = auto\nSigLevel = Never\nLocalFileSigLevel = Never\n' >"$work/pacman.conf"
-in_pacman() { pacman --noconfirm --noprogressbar --config "$work/pacman.conf" --root "$root" --dbpath "$root/var/lib/pacman" --cachedir "$work/cache" --logfile "$work/log.pacman" --hookdir "$work/hooks" "$@"; }
+in_pacman() { pacman --noconfirm --config "$work/pacman.conf" --root "$root" --dbpath "$root/var/lib/pacman" --cachedir "$work/cache" --logfile "$work/log.pacman" --hookdir "$work/hooks" "$@"; }
 {
 	printf 'pkgname = stand-in\npkgver = 1-1\npkgdesc = Stands for a system\nbuilddate = 1\npackager = none\nsize = 0\narch = any\n'
 	for file in "$work"/new/*.pkg.tar.zst; do bsdtar -xOf "$file" .PKGINFO; done | sed -n 's/^depend = /provides = /p' | grep -v '= cie' | sort -u
