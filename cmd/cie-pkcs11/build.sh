@@ -11,10 +11,10 @@ out=${1:?usage: build.sh OUT}
 compiler=${CC:-cc}
 folder=$(dirname "$0")
 
-version=${VERSION:-0.0}
+set -- -std=gnu11 -O2 -Wall -Wextra -Werror -fvisibility=hidden -fstack-protector-strong
+version=${VERSION-}
 minor=${version#*.}
-
-set -- "-DLIBRARY_VERSION=${version%%.*}, ${minor%%.*}" -std=gnu11 -O2 -Wall -Wextra -Werror -fvisibility=hidden -fstack-protector-strong
+[ -z "$version" ] || set -- "$@" "-DLIBRARY_VERSION=${version%%.*}, ${minor%%.*}"
 [ -z "${HELPER-}" ] || set -- "$@" "-DHELPER_PATH=\"$HELPER\""
 
 case $compiler in

@@ -15,6 +15,10 @@
 #define EXPORT __attribute__((visibility("default")))
 #endif
 
+#ifndef LIBRARY_VERSION
+#define LIBRARY_VERSION 0, 0 /* major, minor of the release, where it is one */
+#endif
+
 #define MANUFACTURER "Software CIE"
 #define MAX_TEMPLATE 100   /* attributes; more are no template */
 #define LONGEST_VALUE 8192 /* of an attribute in a search, in bytes; 100 of them fit into a frame */
