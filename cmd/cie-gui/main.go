@@ -89,7 +89,7 @@ func open(make func() *gui.Window) (w *gui.Window, err error) {
 func run() error {
 	debug.SetTraceback("none") // a crash prints no memory
 	secret.NoDumps()
-	chosen, _ := settings.Here().Load() // what is wrong with them is told with the window
+	chosen, wrong := settings.Here().Load()
 	given, err := read(os.Args[1:], i18n.Load(language(chosen)), os.Stdout)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -112,7 +112,10 @@ func run() error {
 		return err
 	}
 	defer only.close()
-	deps, done, err := wire(given.demo)
+	if wrong != nil { // the others count, and the window opens all the same
+		tell(wrong)
+	}
+	deps, done, err := wire(chosen, given.demo)
 	if err != nil {
 		return err
 	}
@@ -141,13 +144,8 @@ func run() error {
 }
 
 // wire makes what the window stands on: the readers of this computer, or emulated
-// cards. Settings that cannot be read do not keep the window closed: the others
-// count, and the person is told when saving.
-func wire(demonstrate bool) (deps gui.Deps, done func(), err error) {
-	s, wrong := settings.Here().Load()
-	if wrong != nil {
-		tell(wrong)
-	}
+// cards.
+func wire(s settings.Settings, demonstrate bool) (deps gui.Deps, done func(), err error) {
 	deps = gui.Deps{Settings: s, Language: language(s), Version: version}
 	if demonstrate {
 		done, err = emulate(&deps)
