@@ -26,7 +26,7 @@ type Certificate struct {
 func (r *Roots) Describe(c *x509.Certificate) Certificate {
 	sum := sha256.Sum256(c.Raw)
 	d := Certificate{
-		Holder: HolderOf(c), Issuer: display(c.Issuer.CommonName),
+		Holder: HolderOf(c), Issuer: Display(c.Issuer.CommonName),
 		Serial: pairs(c.SerialNumber.Bytes()), SHA256: pairs(sum[:]),
 	}
 	if key, ok := c.PublicKey.(*rsa.PublicKey); ok {
@@ -34,7 +34,7 @@ func (r *Roots) Describe(c *x509.Certificate) Certificate {
 	}
 	d.Path, d.Genuine, d.Reason = r.VerifyHolder(c)
 	for _, ca := range d.Path {
-		d.Chain = append(d.Chain, display(ca.Subject.CommonName))
+		d.Chain = append(d.Chain, Display(ca.Subject.CommonName))
 	}
 	return d
 }

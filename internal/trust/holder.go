@@ -5,7 +5,6 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -32,7 +31,7 @@ var taxCode = regexp.MustCompile(`^[A-Z]{6}([0-9LMNPQRSTUV]{2})([ABCDEHLMPRST])(
 
 // HolderOf reads the subject of a holder's certificate.
 func HolderOf(c *x509.Certificate) Holder {
-	h := Holder{From: c.NotBefore, Expires: c.NotAfter, DocumentNumber: display(c.Subject.SerialNumber)}
+	h := Holder{From: c.NotBefore, Expires: c.NotAfter, DocumentNumber: Display(c.Subject.SerialNumber)}
 	for _, a := range c.Subject.Names {
 		value, ok := a.Value.(string)
 		if !ok {
@@ -40,9 +39,9 @@ func HolderOf(c *x509.Certificate) Holder {
 		}
 		switch {
 		case a.Type.Equal(asn1.ObjectIdentifier{2, 5, 4, 4}):
-			h.Surname = display(value)
+			h.Surname = Display(value)
 		case a.Type.Equal(asn1.ObjectIdentifier{2, 5, 4, 42}):
-			h.Name = display(value)
+			h.Name = Display(value)
 		}
 	}
 	if m := taxCode.FindStringSubmatch(c.Subject.CommonName); m != nil {
@@ -55,8 +54,8 @@ func HolderOf(c *x509.Certificate) Holder {
 // FullName is name and surname.
 func (h Holder) FullName() string { return strings.TrimSpace(h.Name + " " + h.Surname) }
 
-// display makes a text of a certificate safe to show.
-func display(s string) string {
+// Display makes a text of a certificate safe to show.
+func Display(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) || unicode.Is(unicode.Cf, r) {
 			return '\uFFFD'
@@ -124,7 +123,7 @@ func (r *Roots) VerifyHolder(c *x509.Certificate) ([]*x509.Certificate, Genuinen
 	if err := checkUse(c); err != nil {
 		return nil, Failed, err
 	}
-	if !slices.ContainsFunc(c.Policies, func(p x509.OID) bool { return p.String() == policyCIE }) {
+	if !IsCIE(c) {
 		return nil, Failed, fmt.Errorf("%w: policy is not %s", ErrUse, policyCIE)
 	}
 	if _, err := keyOf(c); err != nil {

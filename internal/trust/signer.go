@@ -15,9 +15,6 @@ func IsCIE(c *x509.Certificate) bool {
 	return slices.ContainsFunc(c.Policies, func(p x509.OID) bool { return p.String() == policyCIE })
 }
 
-// Display makes a text of a foreign certificate safe to show.
-func Display(s string) string { return display(s) }
-
 // JudgeSigner judges the certificate of whoever signed a document, at a time, with CAs
 // that came with the document and are not believed: by the CAs that vouch for it, which
 // it returns nearest first. Whether it was revoked is not among it.

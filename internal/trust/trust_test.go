@@ -283,11 +283,11 @@ func TestBirthDates(t *testing.T) {
 }
 
 func TestDisplay(t *testing.T) { // F86
-	long := display(string(bytes.Repeat([]byte("A"), 10000)))
+	long := Display(string(bytes.Repeat([]byte("A"), 10000)))
 	if n := len([]rune(long)); n != maxText {
 		t.Errorf("%d characters", n)
 	}
-	if got := display("ROSSI\u202Egro\x1b[2J"); got != "ROSSI\uFFFDgro\uFFFD[2J" {
+	if got := Display("ROSSI\u202Egro\x1b[2J"); got != "ROSSI\uFFFDgro\uFFFD[2J" {
 		t.Errorf("%q", got)
 	}
 }
@@ -340,7 +340,7 @@ func FuzzHolderOf(f *testing.F) {
 		}
 		h := HolderOf(c)
 		for _, text := range []string{h.Name, h.Surname, h.DocumentNumber} {
-			if display(text) != text {
+			if Display(text) != text {
 				t.Errorf("%q is not safe to show", text)
 			}
 		}
