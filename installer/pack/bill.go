@@ -125,6 +125,15 @@ func modulesOf(file string) []debug.Module {
 	return all
 }
 
+// licences are ours, and those of the modules that the programs below root hold.
+func (r *rel) licences(root string) (own, modules []byte, err error) {
+	if own, err = os.ReadFile("LICENSE"); err != nil {
+		return nil, nil, err
+	}
+	modules, err = r.modules(root)
+	return own, modules, err
+}
+
 // modules are the licences of everything that the programs below root were linked
 // from; nothing where there are none.
 func (r *rel) modules(root string) ([]byte, error) {

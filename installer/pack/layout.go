@@ -176,11 +176,7 @@ func compress(content []byte) []byte {
 
 // documents adds the licences, and what Debian wants beside them.
 func (r *rel) documents(p *pkg, format, root string) error {
-	own, err := os.ReadFile("LICENSE")
-	if err != nil {
-		return err
-	}
-	modules, err := r.modules(root)
+	own, modules, err := r.licences(root)
 	if err != nil {
 		return err
 	}

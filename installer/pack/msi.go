@@ -62,7 +62,7 @@ func (r *rel) installer(i installation, folder, file string) error {
 			}
 		}
 	}
-	if err := errors.Join(r.install("msi", filepath.Join(r.build, "cie.ico"), "/", folder), r.licences(folder)); err != nil {
+	if err := errors.Join(r.install("msi", filepath.Join(r.build, "cie.ico"), "/", folder), r.licenceText(folder)); err != nil {
 		return err
 	}
 	for _, p := range i.Packages {
@@ -136,14 +136,10 @@ func rest(i installation) (args []string) {
 
 const licencesName = "licences.txt"
 
-// licences puts ours and those of the modules into one file, as Windows' editors
+// licenceText puts ours and those of the modules into one file, as Windows' editors
 // want it.
-func (r *rel) licences(folder string) error {
-	own, err := os.ReadFile("LICENSE")
-	if err != nil {
-		return err
-	}
-	modules, err := r.modules(folder)
+func (r *rel) licenceText(folder string) error {
+	own, modules, err := r.licences(folder)
 	if err != nil {
 		return err
 	}

@@ -50,11 +50,7 @@ func (r *rel) single() error {
 // listed adds to a folder what the head reads: licences, the release, the list of
 // all that, and its sentences.
 func (r *rel) listed(folder string) error {
-	own, err := os.ReadFile("LICENSE")
-	if err != nil {
-		return err
-	}
-	licences, err := r.modules(folder)
+	own, modules, err := r.licences(folder)
 	if err != nil {
 		return err
 	}
@@ -64,7 +60,7 @@ func (r *rel) listed(folder string) error {
 	}
 	err = errors.Join(
 		write(filepath.Join(folder, "LICENSE"), own, 0o644),
-		write(filepath.Join(folder, "modules.gz"), compress(licences), 0o644),
+		write(filepath.Join(folder, "modules.gz"), compress(modules), 0o644),
 		write(filepath.Join(folder, "release"), []byte(fmt.Sprintf("%d %s\n", r.date.Unix(), r.version)), 0o644),
 	)
 	if err != nil {
