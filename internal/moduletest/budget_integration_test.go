@@ -13,10 +13,7 @@ import (
 // the sooner a page is there.
 func TestAPDUBudget(t *testing.T) {
 	d := newDesk(t, true)
-	p := pkcs11.New(d.module)
-	if p == nil {
-		t.Fatal("the library cannot be loaded")
-	}
+	p := load(t, d.module)
 	defer p.Destroy()
 	costs := func(what string, most int, f func()) {
 		t.Helper()

@@ -307,10 +307,7 @@ func template() []*pkcs11.Attribute {
 // TestConformanceInGo calls every function that the wrapper has from Go.
 func TestConformanceInGo(t *testing.T) {
 	d := newDesk(t, true)
-	p := pkcs11.New(d.module)
-	if p == nil {
-		t.Fatal("the library cannot be loaded")
-	}
+	p := load(t, d.module)
 	defer p.Destroy()
 	cases := 0
 	try := func(state string, column func(row) int, prepare func() arguments) {

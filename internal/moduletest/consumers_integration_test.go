@@ -345,10 +345,7 @@ func TestOpenSSH(t *testing.T) { // T8
 func TestGoPKCS11(t *testing.T) { // as crypto11 does: a session for reading and writing, and the length first
 	d := newDesk(t, true)
 	c := newConsumer(t, "Go, miekg/pkcs11")
-	p := pkcs11.New(d.module)
-	if p == nil {
-		t.Fatal("the library cannot be loaded")
-	}
+	p := load(t, d.module)
 	defer p.Destroy()
 	must(t, p.Initialize())
 	defer func() { must(t, p.Finalize()) }()

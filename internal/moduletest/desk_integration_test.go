@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/pkcs11"
+
 	"github.com/softwarecie/cie/internal/cardrig"
 	"github.com/softwarecie/cie/internal/rig"
 )
@@ -32,6 +34,16 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// load loads a library into this process. The caller destroys what it gets.
+func load(t testing.TB, module string) *pkcs11.Ctx {
+	t.Helper()
+	p := pkcs11.New(module)
+	if p == nil {
+		t.Fatal("the library cannot be loaded")
+	}
+	return p
 }
 
 // A desk is a computer with a card, and the library.

@@ -68,10 +68,7 @@ func TestHelperMustBeOurs(t *testing.T) {
 		must(t, exec.Command("cp", cardrig.Built(t, name), path).Run())
 	}
 	starts := func() error {
-		p := pkcs11.New(module)
-		if p == nil {
-			t.Fatal("the library cannot be loaded")
-		}
+		p := load(t, module)
 		defer p.Destroy()
 		if err := p.Initialize(); err != nil {
 			return err
@@ -167,10 +164,7 @@ func TestOddPrograms(t *testing.T) { // F45, F48
 // helper after the other dies.
 func TestEventsOutliveHelpers(t *testing.T) {
 	d := newDesk(t, true)
-	p := pkcs11.New(d.module)
-	if p == nil {
-		t.Fatal("the library cannot be loaded")
-	}
+	p := load(t, d.module)
 	defer p.Destroy()
 	must(t, p.Initialize())
 	defer func() { must(t, p.Finalize()) }()
@@ -203,10 +197,7 @@ func TestEventsOutliveHelpers(t *testing.T) {
 // TestLooksWhileACardWorks is C6: what is shown of a card does not wait for it.
 func TestLooksWhileACardWorks(t *testing.T) {
 	d := newDesk(t, true)
-	p := pkcs11.New(d.module)
-	if p == nil {
-		t.Fatal("the library cannot be loaded")
-	}
+	p := load(t, d.module)
 	defer p.Destroy()
 	must(t, p.Initialize())
 	s, err := p.OpenSession(0, pkcs11.CKF_SERIAL_SESSION)
