@@ -162,9 +162,23 @@ func (w *wine) command(name string, args ...string) *exec.Cmd {
 	return c
 }
 
-// run runs a program of Windows, and returns what it and its errors say. It prints
-// into files: wine's services would hold a pipe open after its end.
+// unstarted is what wine says where it has not started a program: that happens while
+// the services of the one before are ending.
+const unstarted = "ShellExecuteEx failed: Internal error"
+
+// run runs a program of Windows, and returns what it and its errors say.
 func (w *wine) run(args ...string) (out, failure string, err error) {
+	for range 3 {
+		if out, failure, err = w.start(args...); err == nil || !strings.Contains(out+failure, unstarted) {
+			break
+		}
+		_ = w.command("wineserver", "-w").Run()
+	}
+	return out, failure, err
+}
+
+// start prints into files: wine's services would hold a pipe open after its end.
+func (w *wine) start(args ...string) (out, failure string, err error) {
 	folder := filepath.Dir(w.prefix)
 	c := w.command("wine", args...)
 	var files []*os.File
