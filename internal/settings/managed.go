@@ -91,10 +91,22 @@ func decode(content []byte, s *Settings) (toml.MetaData, error) {
 	if err != nil {
 		return meta, err
 	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return meta, fmt.Errorf("unknown setting %s", unknown[0])
+	known := names(*s)
+	for _, key := range meta.Keys() {
+		if !known[key.String()] { // the decoder also takes other upper and lower case
+			return meta, fmt.Errorf("unknown setting %s", key)
+		}
 	}
 	return meta, s.check()
+}
+
+// names are the tables and settings there are, as in "pin" and "pin.linger".
+func names(s Settings) map[string]bool {
+	all := map[string]bool{}
+	for _, l := range leaves(s) {
+		all[l.table], all[l.full()] = true, true
+	}
+	return all
 }
 
 // An Origin is where a setting comes from.

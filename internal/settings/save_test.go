@@ -158,6 +158,7 @@ func TestSaveThroughALink(t *testing.T) {
 func FuzzSave(f *testing.F) {
 	f.Add([]byte("[pin]\nlinger = \"1s\"\n"))
 	f.Add([]byte("# c\nlanguage='it'\n[window]\r\n"))
+	f.Add([]byte("[pin]\nlInger = \"1s\"\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		path := write(t, string(in))
 		s, err := Load(path)

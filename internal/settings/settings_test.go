@@ -48,7 +48,7 @@ func TestLoadNothing(t *testing.T) {
 }
 
 func TestLoadRefuses(t *testing.T) {
-	for _, content := range []string{"[trust]\nextra = 3", "no-such-setting = 1", "[[[", "[pin]\nlinger = \"soon\""} {
+	for _, content := range []string{"[trust]\nextra = 3", "no-such-setting = 1", "[[[", "[pin]\nlinger = \"soon\"", "[pin]\nlInger = \"1s\"", "[Pin]\n", "Language = \"it\""} {
 		if _, err := Load(write(t, content)); !errors.Is(err, ErrSettings) {
 			t.Errorf("%q: %v", content, err)
 		}
