@@ -1,12 +1,10 @@
 package ades
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,8 +111,11 @@ func VerifyFile(ctx context.Context, path, document string, roots *trust.Roots, 
 			document = beside
 		}
 	}
-	v := verifier{ctx, roots, now}
-	r, err := v.layer(file, document, 1)
+	f, err := holding(file)
+	if err != nil {
+		return Report{}, err
+	}
+	r, err := f.verify(verifier{ctx, roots, now}, file, document)
 	r.File = path
 	return r, err
 }
@@ -124,74 +125,11 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// layer judges one signed file, and those in it.
-func (v verifier) layer(file io.ReadSeeker, document string, depth int) (Report, error) {
-	f, err := cades.Read(reading{v.ctx, file}, nil)
-	if err != nil {
-		return Report{}, err
-	}
-	r := Report{Format: "CAdES", Encoding: f.Encoding, Detached: f.Detached, Verdict: Undetermined, Signatures: []Signature{}}
-	if f.Detached && document != "" {
-		r.Document = document
-		if err := v.readDocument(f, document); err != nil {
-			return r, err
-		}
-	}
-	r.Size, r.SHA256 = f.Size, hex.EncodeToString(f.SHA256())
-	certificates, _ := f.Certificates()
-	for _, s := range f.Verify(v.now) {
-		r.add(v.judge(s, certificates, "document"))
-	}
-	if len(r.Signatures) == 0 {
-		return r, ErrUnsigned
-	}
-	if !f.Detached && f.Nested() && depth < maxLayers {
-		r.Inside = v.inside(file, f, depth)
-		if r.Inside.Verdict == Invalid {
-			r.Verdict = Invalid
-		}
-	}
-	return r, nil
-}
-
 func (r *Report) add(s Signature) {
 	r.Signatures = append(r.Signatures, s)
 	if s.Verdict == Invalid {
 		r.Verdict = Invalid
 	}
-}
-
-func (v verifier) readDocument(f *cades.File, path string) error {
-	document, err := open(path)
-	if err != nil {
-		return err
-	}
-	defer document.Close()
-	return f.ReadDetached(reading{v.ctx, document})
-}
-
-// inside judges the signed file that is the document of another.
-func (v verifier) inside(file io.ReadSeeker, outer *cades.File, depth int) *Report {
-	content, err := os.CreateTemp("", "cie-*")
-	if err != nil {
-		return &Report{Verdict: Undetermined, Detail: err.Error()}
-	}
-	defer func() {
-		_ = content.Close()
-		_ = os.Remove(content.Name())
-	}()
-	again, err := cades.Read(reading{v.ctx, file}, content)
-	if err == nil && !bytes.Equal(again.SHA256(), outer.SHA256()) {
-		err = cades.ErrChanged
-	}
-	var r Report
-	if err == nil {
-		r, err = v.layer(content, "", depth+1)
-	}
-	if err != nil {
-		r.Verdict, r.Detail = Invalid, err.Error()
-	}
-	return &r
 }
 
 // judge puts what the file says and what the certificate says together.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ func (a *App) signCommand() *cobra.Command {
 		"  cie sign contract.pdf\n  cie sign --output signed *.pdf\n  cie sign --detached photo.jpg\n  cie sign contract.pdf.p7m",
 		func(ctx context.Context, files []string) error { return a.sign(ctx, files, how) })
 	c.Long = a.t("cli.sign") + "\n\n" + a.t("cli.sign.long") + "\n\n" + a.t("note.fea")
+	c.Flags().StringVar(&how.Format, "format", ades.Auto, a.t("cli.flag.format", "names", strings.Join(ades.Formats()[1:], ", ")))
 	c.Flags().BoolVar(&how.Detached, "detached", false, a.t("cli.flag.detached"))
 	c.Flags().BoolVar(&how.Nested, "nested", false, a.t("cli.flag.nested"))
 	c.Flags().StringVarP(&how.Output, "output", "o", "", a.t("cli.flag.output-or-folder"))
@@ -38,6 +40,9 @@ func (a *App) signCommand() *cobra.Command {
 // the card go, and then writes what was signed: nothing of others is read while the
 // card is open.
 func (a *App) sign(ctx context.Context, files []string, how ades.How) error {
+	if !slices.Contains(ades.Formats(), how.Format) {
+		return a.usage("format", "name", how.Format, "names", strings.Join(ades.Formats(), ", "))
+	}
 	if err := a.severalInto(files, how.Output); err != nil {
 		return err
 	}

@@ -158,6 +158,7 @@ var situations = map[string]situation{
 	"signature-self":         {"CIE-SIG-07", unchanged},
 	"file-exists":            {"CIE-SIG-08", unchanged},
 	"file-changed":           {"CIE-SIG-09", unchanged},
+	"format-unfit":           {"CIE-SIG-10", unchanged},
 
 	"release-no-key":    {"CIE-REL-01", unchanged},
 	"release-key":       {"CIE-REL-02", unchanged},

@@ -1,0 +1,101 @@
+package ades
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/softwarecie/cie/internal/situation"
+)
+
+// Formats that How asks for.
+const (
+	Auto  = "auto"  // what is usual for the file
+	CAdES = "cades" // .p7m, .p7s: any file
+)
+
+// ErrNotForFormat means that a file cannot be signed in the format that was asked for.
+var ErrNotForFormat = situation.New("format-unfit", "the file cannot be signed in that format")
+
+// A format is one kind of signed files.
+type format struct {
+	name string
+
+	// usual says whether a document that starts so is signed in this format if nobody
+	// asks for another; holds, whether such a file may hold signatures of it.
+	usual, holds func(start []byte) bool
+
+	// prepare reads and digests the document of a Job, and names the file to come. It
+	// tells the Job what is known of the document; after an error there is no work.
+	prepare func(ctx context.Context, j *Job, how How) (w work, name string, err error)
+
+	// verify judges all signatures of a file.
+	verify func(v verifier, file *os.File, document string) (Report, error)
+}
+
+// formats are asked in this order; the last takes every file.
+func formats() []format {
+	always := func([]byte) bool { return true }
+	return []format{
+		{CAdES, always, always, prepareCAdES, verifyCAdES},
+	}
+}
+
+// Formats are the names How.Format may have.
+func Formats() []string {
+	names := []string{Auto}
+	for _, f := range formats() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// signing is the format that a file is to be signed in.
+func signing(file io.ReadSeeker, how How) (format, error) {
+	start, err := startOf(file)
+	if err != nil {
+		return format{}, err
+	}
+	wanted := how.Format
+	if how.Detached && (wanted == "" || wanted == Auto) {
+		wanted = CAdES
+	}
+	for _, f := range formats() {
+		if wanted == f.name || (wanted == "" || wanted == Auto) && f.usual(start) {
+			return f, nil
+		}
+	}
+	return format{}, fmt.Errorf("%w: %q", ErrNotForFormat, wanted)
+}
+
+// holding is the format of a signed file.
+func holding(file io.ReadSeeker) (format, error) {
+	start, err := startOf(file)
+	if err != nil {
+		return format{}, err
+	}
+	for _, f := range formats() {
+		if f.holds(start) {
+			return f, nil
+		}
+	}
+	return format{}, ErrFormat
+}
+
+// startOf are the first bytes of a file, by which formats are told apart. The file
+// is at its start again.
+func startOf(file io.ReadSeeker) ([]byte, error) {
+	const enough = 4 << 10
+	start := make([]byte, enough)
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	n, err := io.ReadFull(file, start)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	}
+	_, err = file.Seek(0, io.SeekStart)
+	return start[:n], err
+}

@@ -1,0 +1,34 @@
+package ades
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// The format is what was asked for, and else what is usual for what is in the file.
+func TestFormatOfSignature(t *testing.T) {
+	for _, tt := range []struct {
+		content string
+		how     How
+		want    string
+	}{
+		{"text", How{}, CAdES},
+		{"text", How{Format: Auto}, CAdES},
+		{"text", How{Format: CAdES}, CAdES},
+		{"text", How{Format: "other"}, ""},
+	} {
+		path := filepath.Join(t.TempDir(), "document")
+		write(t, path, tt.content)
+		file, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := signing(file, tt.how)
+		if f.name != tt.want || (tt.want == "") != errors.Is(err, ErrNotForFormat) {
+			t.Errorf("%q %+v: %q, %v, want %q", tt.content, tt.how, f.name, err, tt.want)
+		}
+		_ = file.Close()
+	}
+}
