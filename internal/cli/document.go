@@ -12,6 +12,7 @@ import (
 
 	"github.com/softwarecie/cie/internal/ades"
 	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/report"
 	"github.com/softwarecie/cie/internal/secret"
 )
 
@@ -190,72 +191,5 @@ func (a *App) extract(ctx context.Context, files []string, output string, innerm
 // tell prints what is known of one file, and keeps it for JSON.
 func (a *App) tell(r ades.Report) {
 	a.result.Reports = append(a.result.Reports, r)
-	a.print("%s", a.t("report.file", "file", r.File, "format", r.Format, "encoding", r.Encoding))
-	a.printReport(&r, 1)
-}
-
-func (a *App) printReport(r *ades.Report, depth int) {
-	indent := strings.Repeat("  ", depth)
-	for _, s := range r.Signatures {
-		a.printSignature(s, indent)
-	}
-	switch {
-	case r.Inside != nil && r.Inside.Signatures == nil:
-		a.print("%s%s", indent, a.t("report.inside-damaged"))
-	case r.Inside != nil:
-		a.print("%s%s", indent, a.t("report.inside"))
-		a.printReport(r.Inside, depth+1)
-	}
-}
-
-// printSignature tells the facts of one signature in the order in which they matter.
-func (a *App) printSignature(s ades.Signature, indent string) {
-	verdict, mark := string(s.Verdict), "?"
-	switch {
-	case s.Verdict == ades.Invalid:
-		mark = "✗"
-	case s.Reason == ades.TryLater:
-		verdict = "unchecked"
-	}
-	a.print("%s%s %s", indent, mark, a.t("verdict."+verdict))
-	line := func(text string) { a.print("%s    %s", indent, text) }
-	if s.Reason != ades.TryLater {
-		line(a.t("reason."+string(s.Reason)) + " (" + string(s.Reason) + ")")
-	}
-	a.printSigner(s.Signer, line)
-	intact := "report.intact"
-	if !s.Intact {
-		intact = "report.not-intact"
-	}
-	line(a.t(intact) + " · " + a.t("report.covers-"+s.Covers))
-	if at, err := time.Parse(time.RFC3339, s.Claimed); err == nil {
-		line(a.t("report.claimed", "date", a.messages.Date(at), "time", at.UTC().Format("15:04")))
-	}
-	line(a.t("report.revocation"))
-	if s.Level != "B-B" && s.Level != "CMS" {
-		line(a.t("report.level", "level", s.Level))
-	}
-	for _, n := range s.Notes {
-		line("! " + a.t("note.signature."+string(n)))
-	}
-	for _, c := range s.Counter {
-		line(a.t("report.counter"))
-		a.printSignature(c, indent+"      ")
-	}
-}
-
-// printSigner tells whose certificate it is, and who says so.
-func (a *App) printSigner(s ades.Signer, line func(string)) {
-	if s.Name == "" {
-		return
-	}
-	who := s.Name
-	if s.TaxCode != "" {
-		who += " · " + s.TaxCode
-	}
-	line(a.t("report.signer", "name", who, "issuer", s.Issuer))
-	line(a.t("report.kind-" + s.Kind))
-	if expires, err := time.Parse(time.DateOnly, s.Expires); err == nil {
-		line(a.t("cli.expires", "date", a.messages.Date(expires)))
-	}
+	a.print("%s", strings.TrimSuffix(report.Text(a.messages, r), "\n"))
 }

@@ -178,6 +178,10 @@ var rules = []rule{
 		why:     "documents are signed by a crypto.Signer and parsed without access to the card",
 	},
 	{
+		folder: "internal/report", may: []string{"internal/ades", "internal/ades/cades", "internal/i18n"}, never: []string{"internal/cie"}, modules: append([]string{"go.mozilla.org/pkcs7"}, card...),
+		why: "words for what ades knows, the same in the window and in the terminal",
+	},
+	{
 		folder: "pkcs11module", may: []string{"internal/cie", "internal/pairing", "internal/secret", "internal/settings", "internal/logging", "applet", "applet/apdu", "pcsc"},
 		never:   []string{"internal/ades/", "internal/i18n", "gui", "C"},
 		modules: settings,
@@ -187,7 +191,7 @@ var rules = []rule{
 		folder: "gui",
 		may: []string{
 			"internal/cie", "internal/ades", "internal/doctor", "internal/browser", "internal/logintest", "internal/i18n", "internal/pairing",
-			"internal/secret", "internal/settings", "internal/icon", "internal/guide", "internal/calendar", "internal/logging", "internal/release", "internal/trust",
+			"internal/secret", "internal/settings", "internal/icon", "internal/guide", "internal/calendar", "internal/logging", "internal/release", "internal/report", "internal/trust",
 		},
 		modules: anything,
 		why:     "screens see the card through the holder's operations only",

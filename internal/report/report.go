@@ -1,0 +1,206 @@
+// Package report says in words what is known of a signed file: in the window, in the
+// terminal, and in a file to keep. It says whether a document is intact, who signed it,
+// when, and whether the certificate was revoked each apart, and has no word for all of
+// them together but one that promises no more than the least of them.
+package report
+
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/softwarecie/cie/internal/ades"
+	"github.com/softwarecie/cie/internal/ades/cades"
+	"github.com/softwarecie/cie/internal/i18n"
+)
+
+// A Mark is how something stands.
+type Mark string
+
+// The marks. Open is what is not known, or not proved.
+const (
+	Good   Mark = "✓"
+	Open   Mark = "?"
+	Bad    Mark = "✗"
+	Remark Mark = "!"
+)
+
+// A Line is one thing that is said, with what belongs to it.
+type Line struct {
+	Mark Mark
+	Text string
+	More []string
+}
+
+// Verdict is what comes of all facts about a signature together, and why.
+func Verdict(c *i18n.Catalogue, s ades.Signature) Line {
+	l := Overall(c, s.Verdict)
+	if s.Reason == ades.TryLater {
+		return Line{Mark: Open, Text: c.T("verdict.unchecked")}
+	}
+	l.More = []string{c.T("reason."+string(s.Reason)) + " (" + string(s.Reason) + ")"}
+	return l
+}
+
+// Overall is a verdict alone.
+func Overall(c *i18n.Catalogue, v ades.Verdict) Line {
+	if v == ades.Invalid {
+		return Line{Mark: Bad, Text: c.T("verdict.invalid")}
+	}
+	return Line{Mark: Open, Text: c.T("verdict.undetermined")}
+}
+
+// Worst is the verdict on a file: that of its worst signature.
+func Worst(c *i18n.Catalogue, r ades.Report) Line {
+	for _, s := range r.Signatures {
+		if r.Verdict != ades.Invalid && s.Reason != ades.TryLater {
+			return Overall(c, r.Verdict)
+		}
+	}
+	if r.Verdict == ades.Invalid {
+		return Overall(c, r.Verdict)
+	}
+	return Line{Mark: Open, Text: c.T("verdict.unchecked")}
+}
+
+// Facts are the four that matter, always in this order: intact, who, when, revocation.
+func Facts(c *i18n.Catalogue, s ades.Signature) []Line {
+	return []Line{intact(c, s), who(c, s), when(c, s), {Mark: Open, Text: c.T("report.revocation")}}
+}
+
+func intact(c *i18n.Catalogue, s ades.Signature) Line {
+	l := Line{Mark: Good, Text: c.T("report.intact")}
+	switch {
+	case !s.Intact && s.Verdict == ades.Invalid:
+		l = Line{Mark: Bad, Text: c.T("report.not-intact")}
+	case !s.Intact:
+		l = Line{Mark: Open, Text: c.T("report.not-intact")}
+	}
+	l.Text += " · " + c.T("report.covers-"+s.Covers)
+	return l
+}
+
+// who is good only where the state vouches for the signer, and all else is in order.
+func who(c *i18n.Catalogue, s ades.Signature) Line {
+	if s.Signer.Name == "" {
+		return Line{Mark: Open, Text: c.T("report.nobody")}
+	}
+	name := s.Signer.Name
+	if s.Signer.TaxCode != "" {
+		name += " · " + s.Signer.TaxCode
+	}
+	l := Line{Mark: Open, Text: c.T("report.signer", "name", name, "issuer", s.Signer.Issuer), More: []string{c.T("report.kind-" + s.Signer.Kind)}}
+	if s.Intact && s.Reason == ades.TryLater && s.Signer.Kind == ades.KindCIE {
+		l.Mark = Good
+	}
+	if expires, err := time.Parse(time.DateOnly, s.Signer.Expires); err == nil {
+		l.More = append(l.More, c.T("cli.expires", "date", c.Date(expires)))
+	}
+	return l
+}
+
+func when(c *i18n.Catalogue, s ades.Signature) Line {
+	at, err := time.Parse(time.RFC3339, s.Claimed)
+	if err != nil {
+		return Line{Mark: Open, Text: c.T("report.no-claim")}
+	}
+	return Line{Mark: Open, Text: c.T("report.claimed", "date", c.Date(at), "time", at.UTC().Format("15:04"))}
+}
+
+// Remarks are what else is worth knowing of a signature.
+func Remarks(c *i18n.Catalogue, s ades.Signature) (all []Line) {
+	if s.Level != "B-B" && s.Level != "CMS" {
+		all = append(all, Line{Mark: Remark, Text: c.T("report.level", "level", s.Level)})
+	}
+	for _, n := range s.Notes {
+		if n != cades.NoteNoTime { // "when" says so
+			all = append(all, Line{Mark: Remark, Text: c.T("note.signature." + string(n))})
+		}
+	}
+	return all
+}
+
+// Inside says that the document is a signed file itself, "" if it is none.
+func Inside(c *i18n.Catalogue, r ades.Report) string {
+	switch {
+	case r.Inside == nil:
+		return ""
+	case r.Inside.Signatures == nil:
+		return c.T("report.inside-damaged")
+	}
+	return c.T("report.inside")
+}
+
+// Title names the file that a report is about, and how it is written.
+func Title(c *i18n.Catalogue, r ades.Report) string {
+	return c.T("report.file", "file", Name(r.File), "format", r.Format, "encoding", r.Encoding)
+}
+
+// Name is the name of a file that is safe to show: it begins no line of its own, and
+// reads in the order in which it is written.
+func Name(path string) string {
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, path)
+}
+
+// Document is by what a document is known, "" where there is none.
+func Document(c *i18n.Catalogue, r ades.Report) string {
+	if r.SHA256 == "" {
+		return ""
+	}
+	return c.T("report.document", "size", r.Size, "sum", r.SHA256)
+}
+
+// Text is a whole report.
+func Text(c *i18n.Catalogue, r ades.Report) string {
+	t := text{Catalogue: c}
+	t.line(0, Title(c, r))
+	t.report(r, 1)
+	return t.String()
+}
+
+// A text is a report being written, indented by what belongs to what.
+type text struct {
+	*i18n.Catalogue
+	strings.Builder
+}
+
+func (t *text) line(depth int, words string) {
+	t.WriteString(strings.Repeat("  ", depth) + words + "\n")
+}
+
+func (t *text) told(depth int, l Line) {
+	t.line(depth, string(l.Mark)+" "+l.Text)
+	for _, more := range l.More {
+		t.line(depth+1, more)
+	}
+}
+
+func (t *text) report(r ades.Report, depth int) {
+	if d := Document(t.Catalogue, r); d != "" {
+		t.line(depth, d)
+	}
+	for _, s := range r.Signatures {
+		t.signature(s, depth)
+	}
+	if said := Inside(t.Catalogue, r); said != "" {
+		t.line(depth, said)
+		t.report(*r.Inside, depth+1)
+	}
+}
+
+func (t *text) signature(s ades.Signature, depth int) {
+	t.told(depth, Verdict(t.Catalogue, s))
+	for _, l := range append(Facts(t.Catalogue, s), Remarks(t.Catalogue, s)...) {
+		t.told(depth+2, l)
+	}
+	for _, counter := range s.Counter {
+		t.line(depth+2, t.T("report.counter"))
+		t.signature(counter, depth+3)
+	}
+}
