@@ -31,7 +31,10 @@ func (h *Holder) CheckCard(ctx context.Context, target Target) (Check, error) {
 		c = Check{Family: applet.Family(s.link.ATR())}
 		return s.check(&c)
 	})
-	return c, err
+	if err != nil {
+		return Check{}, err
+	}
+	return c, nil
 }
 
 func (s *session) check(c *Check) error {

@@ -115,6 +115,20 @@ func checkSignature(t *testing.T, l *Login, message string) {
 	must(t, rsa.VerifyPKCS1v15(l.Certificate().PublicKey.(*rsa.PublicKey), crypto.SHA256, sum[:], signature))
 }
 
+func TestWrongSignatureIsNotGivenOut(t *testing.T) {
+	h := newHolder(t, newCard(t, emulator.Options{}))
+	l, err := h.Login(ctx, Target{Reader: slot}, digits("12345678"))
+	must(t, err)
+	defer l.Close()
+	other := newHolder(t, newCard(t, emulator.Options{Seed: "two"}))
+	l.certificate, err = other.Certificate(ctx, Target{Reader: slot}, digits("12345678"))
+	must(t, err)
+	sum := sha256.Sum256([]byte("message"))
+	if signature, err := l.Signer(ctx).Sign(nil, sum[:], crypto.SHA256); !errors.Is(err, applet.ErrData) || signature != nil {
+		t.Errorf("Sign = %d bytes, %v, want none, %v", len(signature), err, applet.ErrData)
+	}
+}
+
 func TestAPDUBudget(t *testing.T) {
 	for _, p := range emulator.Profiles() {
 		t.Run(p.Name, func(t *testing.T) {

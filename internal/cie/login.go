@@ -234,7 +234,10 @@ func (l *Login) Sign(ctx context.Context, digestInfo []byte) ([]byte, error) {
 	if result.err != nil {
 		return nil, result.err
 	}
-	return result.signature, l.check(digestInfo, result.signature)
+	if err := l.check(digestInfo, result.signature); err != nil {
+		return nil, err
+	}
+	return result.signature, nil
 }
 
 // submit gives a job to the open transaction, if it is still open.

@@ -21,7 +21,7 @@ import (
 //
 // ErrNotSaved comes with a whole record: everything worked but the writing.
 func (h *Holder) Pair(ctx context.Context, target Target, code *secret.Buffer) (pairing.Record, error) {
-	if err := CheckWhole(code); err != nil {
+	if err := checkWhole(code); err != nil {
 		return pairing.Record{}, err
 	}
 	var record pairing.Record

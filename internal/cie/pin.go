@@ -21,8 +21,7 @@ type Tries struct {
 func (h *Holder) Tries(ctx context.Context, target Target) (Tries, error) {
 	var t Tries
 	err := h.run(ctx, target, func(s *session) error {
-		target := &s.target
-		target.UnknownIssuer = true // no code leaves
+		s.target.UnknownIssuer = true // no code leaves
 		if err := s.authenticate(); err != nil {
 			return err
 		}
@@ -43,7 +42,10 @@ func (h *Holder) Tries(ctx context.Context, target Target) (Tries, error) {
 		}
 		return err
 	})
-	return t, err
+	if err != nil {
+		return Tries{}, err
+	}
+	return t, nil
 }
 
 // pan is the number of the card in the session.
@@ -215,7 +217,7 @@ func (s *session) replacing(o pairing.Operation, to applet.PIN, command func() e
 
 // UnblockPIN sets a new PIN with the PUK.
 func (h *Holder) UnblockPIN(ctx context.Context, target Target, puk, next *secret.Buffer) (applet.PAN, error) {
-	if err := CheckPUK(puk); err != nil {
+	if err := checkPUK(puk); err != nil {
 		return applet.PAN{}, err
 	}
 	if err := CheckNewPIN(next, nil); err != nil {

@@ -519,16 +519,16 @@ func CheckCode(code *secret.Buffer) error {
 	return digitsOnly(code)
 }
 
-// CheckPUK looks at a PUK: eight digits.
-func CheckPUK(code *secret.Buffer) error {
+// checkPUK looks at a PUK: eight digits.
+func checkPUK(code *secret.Buffer) error {
 	if code.Len() != applet.CodeLength {
 		return ErrPUKLength
 	}
 	return digitsOnly(code)
 }
 
-// CheckWhole looks at a PIN of which all eight digits are needed, as at pairing.
-func CheckWhole(code *secret.Buffer) error {
+// checkWhole looks at a PIN of which all eight digits are needed, as at pairing.
+func checkWhole(code *secret.Buffer) error {
 	if code.Len() != applet.CodeLength {
 		return ErrCodeLength
 	}
