@@ -34,9 +34,9 @@ var onSession = []caller{
 	{"C_SignFinal", func(m *Module, h SessionHandle) error { _, err := m.SignFinal(h, 256); return err }},
 	{"C_VerifyInit", func(m *Module, h SessionHandle) error { return m.VerifyInit(h, 1, false, 1) }},
 	{"C_VerifyInit without mechanism", (*Module).EndVerify},
-	{"C_Verify", func(m *Module, h SessionHandle) error { return m.Verify(h, nil, nil, false, false) }},
+	{"C_Verify", func(m *Module, h SessionHandle) error { return m.Verify(h, nil, nil, false) }},
 	{"C_VerifyUpdate", func(m *Module, h SessionHandle) error { return m.VerifyUpdate(h, nil) }},
-	{"C_VerifyFinal", func(m *Module, h SessionHandle) error { return m.Verify(h, nil, nil, false, true) }},
+	{"C_VerifyFinal", func(m *Module, h SessionHandle) error { return m.VerifyFinal(h, nil) }},
 	{"C_SessionCancel", func(m *Module, h SessionHandle) error { return m.SessionCancel(h, 0) }},
 	{"a stub", (*Module).CheckSession},
 }
@@ -175,10 +175,10 @@ func TestWrongStates(t *testing.T) { // profile 9, 10, 12
 		must(t, m.EndSign(rw))
 
 		must(t, m.VerifyInit(rw, 0x40, false, public))
-		d.want("signature of 255", m.Verify(rw, []byte("x"), make([]byte, 255), false, false), CKR_SIGNATURE_LEN_RANGE)
+		d.want("signature of 255", m.Verify(rw, []byte("x"), make([]byte, 255), false), CKR_SIGNATURE_LEN_RANGE)
 		must(t, m.VerifyInit(rw, 0x40, false, public))
-		d.want("wrong signature", m.Verify(rw, []byte("x"), make([]byte, 256), false, false), CKR_SIGNATURE_INVALID)
-		d.want("ended", m.Verify(rw, nil, nil, false, false), CKR_OPERATION_NOT_INITIALIZED)
+		d.want("wrong signature", m.Verify(rw, []byte("x"), make([]byte, 256), false), CKR_SIGNATURE_INVALID)
+		d.want("ended", m.Verify(rw, nil, nil, false), CKR_OPERATION_NOT_INITIALIZED)
 	})
 }
 
@@ -244,10 +244,10 @@ func TestSignaturesVerify(t *testing.T) { // profile 10.2, 10.3
 			t.Errorf("mechanism %#x: signatures in parts and at once differ", uint64(mechanism.Type))
 		}
 		must(t, d.module.VerifyInit(h, mechanism.Type, false, public))
-		must(t, d.module.Verify(h, message, whole, false, false))
+		must(t, d.module.Verify(h, message, whole, false))
 		must(t, d.module.VerifyInit(h, mechanism.Type, false, public))
 		must(t, d.module.VerifyUpdate(h, message))
-		must(t, d.module.Verify(h, nil, parts, false, true))
+		must(t, d.module.VerifyFinal(h, parts))
 	}
 	d.sign(h, key, "by the standard library") // no digest of ours in the verdict
 }

@@ -206,11 +206,8 @@ func (m *Module) prove(ctx context.Context, s *session, pin *secret.Buffer, d di
 		m.log.Warn("login", "error", err)
 		return because(ctx, err)
 	}
-	if cause := context.Cause(s.life); t.life.Err() != nil || cause != nil {
+	if cause := context.Cause(s.life); cause != nil { // the session was closed meanwhile, or the card has left
 		m.start(card.Close)
-		if t.life.Err() != nil {
-			return context.Cause(t.life)
-		}
 		return cause
 	}
 	l := &login{card: card, pin: digests, used: m.now(), nap: m.asleep()}

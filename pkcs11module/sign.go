@@ -212,20 +212,37 @@ func endOn(err error, op **operation) error {
 // NoRoom is the room of a caller who asks for the length only.
 const NoRoom = -1
 
+// A stage is what a call is to an operation that has begun.
+type stage int
+
+const (
+	more  stage = iota // C_Sign or C_Verify, with more data to come
+	last               // C_Sign or C_Verify, with all of its data or the rest
+	final              // C_SignFinal or C_VerifyFinal: the data has come in parts
+)
+
+// stageOf is that of C_Sign and C_Verify, whose data may come in several calls.
+func stageOf(moreToCome bool) stage {
+	if moreToCome {
+		return more
+	}
+	return last
+}
+
 // Sign is C_Sign: the signature of data, or of data and what came before with
-// more. Without a signature and an error the caller has asked for its length or
+// moreToCome. Without a signature and an error the caller has asked for its length or
 // has more to send. Only with enough room the card is used.
-func (m *Module) Sign(h SessionHandle, data []byte, more bool, room int) ([]byte, error) {
-	return m.sign(h, data, false, more, room)
+func (m *Module) Sign(h SessionHandle, data []byte, moreToCome bool, room int) ([]byte, error) {
+	return m.sign(h, stageOf(moreToCome), data, room)
 }
 
 // SignFinal is C_SignFinal, with room as in Sign.
 func (m *Module) SignFinal(h SessionHandle, room int) ([]byte, error) {
-	return m.sign(h, nil, true, false, room)
+	return m.sign(h, final, nil, room)
 }
 
-// sign ends an operation, that came in parts or did not, unless more is to come.
-func (m *Module) sign(h SessionHandle, data []byte, parts, more bool, room int) ([]byte, error) {
+// sign ends an operation, unless more is to come.
+func (m *Module) sign(h SessionHandle, at stage, data []byte, room int) ([]byte, error) {
 	var s *session
 	var toSign []byte
 	err := m.with(h, func(found *session) (err error) {
@@ -233,7 +250,7 @@ func (m *Module) sign(h SessionHandle, data []byte, parts, more bool, room int) 
 		switch {
 		case s.sign == nil:
 			return CKR_OPERATION_NOT_INITIALIZED
-		case s.sign.parts && !parts:
+		case s.sign.parts && at != final:
 			s.sign = nil
 			return CKR_OPERATION_ACTIVE
 		case room == NoRoom:
@@ -241,7 +258,7 @@ func (m *Module) sign(h SessionHandle, data []byte, parts, more bool, room int) 
 		case room < SignatureLength:
 			return CKR_BUFFER_TOO_SMALL
 		}
-		if err := endOn(s.sign.add(data), &s.sign); err != nil || more {
+		if err := endOn(s.sign.add(data), &s.sign); err != nil || at == more {
 			return err
 		}
 		toSign, err = s.sign.sum()
@@ -302,21 +319,30 @@ func (m *Module) refused(t *token, l *login, err error) bool {
 	return true
 }
 
-// Verify is C_Verify, or the end of C_VerifyUpdate if final.
-func (m *Module) Verify(h SessionHandle, data, signature []byte, more, final bool) error {
+// Verify is C_Verify, of data or of data and what came before with moreToCome.
+func (m *Module) Verify(h SessionHandle, data, signature []byte, moreToCome bool) error {
+	return m.verify(h, stageOf(moreToCome), data, signature)
+}
+
+// VerifyFinal is C_VerifyFinal.
+func (m *Module) VerifyFinal(h SessionHandle, signature []byte) error {
+	return m.verify(h, final, nil, signature)
+}
+
+// verify ends an operation, unless more is to come.
+func (m *Module) verify(h SessionHandle, at stage, data, signature []byte) error {
 	return m.with(h, func(s *session) error {
 		op := s.verify
 		if op == nil {
 			return CKR_OPERATION_NOT_INITIALIZED
 		}
-		if !more {
+		if at != more || op.parts {
 			s.verify = nil
 		}
-		if !final && op.parts {
-			s.verify = nil
+		if op.parts && at != final {
 			return CKR_OPERATION_ACTIVE
 		}
-		if err := endOn(op.add(data), &s.verify); err != nil || more {
+		if err := endOn(op.add(data), &s.verify); err != nil || at == more {
 			return err
 		}
 		if len(signature) != SignatureLength {

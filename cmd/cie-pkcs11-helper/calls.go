@@ -366,12 +366,15 @@ func signFinal(m *pkcs11module.Module, in *reader, out *writer) error {
 
 func verify(m *pkcs11module.Module, in *reader, _ *writer) error {
 	session, more, final := pkcs11module.SessionHandle(in.number()), in.number() != 0, in.number() != 0
-	signed, _ := in.bytes()
+	signature, _ := in.bytes()
 	data, _ := in.bytes()
 	if err := parsed(in); err != nil {
 		return err
 	}
-	return m.Verify(session, data, signed, more, final)
+	if final {
+		return m.VerifyFinal(session, signature)
+	}
+	return m.Verify(session, data, signature, more)
 }
 
 func waitForSlotEvent(m *pkcs11module.Module, in *reader, out *writer) error {
