@@ -42,7 +42,7 @@ func TestTextFits(t *testing.T) {
 				b.test = t
 				chosen := settings.Default()
 				chosen.Window.TextSize = size
-				b.Configure(chosen, l)
+				b.configure(chosen, l)
 				b.eachView(before, after, func(name string) { b.fits(name) })
 			})
 		}
@@ -287,7 +287,7 @@ func TestLongNamesFit(t *testing.T) {
 	b.win.Resize(fyne.NewSize(640, 480))
 	chosen := settings.Default()
 	chosen.Window.TextSize = 200
-	b.Configure(chosen, i18n.German)
+	b.configure(chosen, i18n.German)
 	b.until("the browsers are known", func() bool { return len(b.browsers) > 0 })
 	reader := b.state.readers[0]
 	reader.Reader.Name = "SCM Microsystems Inc. SCL011 Contactless Reader [SCL01x Contactless Reader] (21161026200000) 00 00"

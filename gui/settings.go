@@ -93,7 +93,7 @@ func (s *settingsScreen) change(choose func(*settings.Settings)) {
 		l = i18n.Match(next.Language)
 	}
 	asks := next.Update.Notice != w.deps.Settings.Update.Notice
-	w.Configure(next, l)
+	w.configure(next, l)
 	if asks {
 		w.askForUpdates()
 	}

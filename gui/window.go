@@ -206,8 +206,8 @@ func (w *Window) size() {
 	})
 }
 
-// Configure takes new settings and shows everything by them.
-func (w *Window) Configure(s settings.Settings, l i18n.Language) {
+// configure takes new settings and shows everything by them.
+func (w *Window) configure(s settings.Settings, l i18n.Language) {
 	w.deps.Settings, w.deps.Language, w.texts = s, l, i18n.Load(l)
 	w.openLog()
 	w.applyLook()

@@ -8,7 +8,7 @@ import (
 	"math"
 )
 
-// maxDepth bounds the nesting that Find and Walk follow.
+// maxDepth bounds the nesting that Find follows.
 const maxDepth = 16
 
 // ErrSyntax reports bytes that are no data object, or not only data objects.

@@ -116,11 +116,11 @@ type Check struct {
 type Computer struct {
 	browser.Registrar
 	Holder   *cie.Holder
-	Modules  string    // list of the kernel's modules, as /proc/modules
-	Programs []string  // names of the programs that run
-	State    string    // folder for what is remembered; "": the user has none
-	User     int       // number of the user, -1 where there is none
-	Now      time.Time //
+	Modules  string   // list of the kernel's modules, as /proc/modules
+	Programs []string // names of the programs that run
+	State    string   // folder for what is remembered; "": the user has none
+	User     int      // number of the user, -1 where there is none
+	Now      time.Time
 
 	Load func(ctx context.Context, module string) error // loads the library in another process; nil: it is not looked into
 }

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// Limit is how large a log grows, in bytes, before it is begun anew. The last one
+// limit is how large a log grows, in bytes, before it is begun anew. The last one
 // is kept beside it.
-const Limit = 1 << 20
+const limit = 1 << 20
 
 // Open is a log in a folder, by the name of the program that writes it. level is one
 // of those of the settings. Nothing is made before there is something to write; what
@@ -51,7 +51,7 @@ type file struct{ path string }
 
 // Write appends a line.
 func (f *file) Write(line []byte) (int, error) {
-	if info, err := os.Stat(f.path); err == nil && info.Size()+int64(len(line)) > Limit {
+	if info, err := os.Stat(f.path); err == nil && info.Size()+int64(len(line)) > limit {
 		if err := os.Rename(f.path, f.path+".old"); err != nil {
 			return 0, err
 		}

@@ -50,14 +50,14 @@ func TestNothingPersonal(t *testing.T) {
 func TestLimit(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "test.log")
-	if err := os.WriteFile(path, make([]byte, Limit), 0o600); err != nil {
+	if err := os.WriteFile(path, make([]byte, limit), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	Open(folder, "test", "warn").Warn("new")
 	if got := lines(t, path); strings.Count(got, "\n") != 1 {
 		t.Errorf("not begun anew: %d bytes", len(got))
 	}
-	if got := len(lines(t, path+".old")); got != Limit {
+	if got := len(lines(t, path+".old")); got != limit {
 		t.Errorf("the last one has %d bytes", got)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {

@@ -165,7 +165,7 @@ func (s *Store) Forget() error {
 	}
 	err := s.files.CheckFolder(s.folder)
 	if err == nil {
-		err = s.exclusively(func() error { return s.empty() })
+		err = s.exclusively(s.empty)
 	}
 	if runtime.GOOS == "windows" { // where an open file cannot be removed
 		_ = s.files.Remove(s.path(lockFile))

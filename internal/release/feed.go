@@ -24,15 +24,15 @@ var (
 	ErrPackaged    = situation.New("update-packaged", "release: updates are the package manager's business")
 	ErrUnreachable = situation.New("update-network", "release: the notice could not be fetched")
 	ErrRefused     = situation.New("update-refused", "release: the notice is not to be believed")
-	ErrOlder       = errors.New("release: a newer notice was seen before")
+	errOlder       = errors.New("release: a newer notice was seen before")
 )
 
 // AskCommand has the window's program ask the feed in a process of its own, which
 // knows no card.
 const AskCommand = "ask-for-updates"
 
-// Pause is how long the notice that was seen last will do.
-const Pause = 24 * time.Hour
+// pause is how long the notice that was seen last will do.
+const pause = 24 * time.Hour
 
 // Bounds of what is fetched.
 const (
@@ -54,7 +54,7 @@ type Feed struct {
 // NewFeed is the feed of a program into which address and key were built. It is
 // ErrNoFeed where they were not, ErrPackaged in a package of the system.
 func NewFeed(address, key, program string) (Feed, error) {
-	if FromPackages(program) {
+	if fromPackages(program) {
 		return Feed{}, ErrPackaged
 	}
 	if address == "" || key == "" {
@@ -92,7 +92,7 @@ func (f Feed) Ask(ctx context.Context, now time.Time) (Notice, error) {
 		return Notice{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	if last, _, err := f.remembered(time.Time{}); err == nil && (n.Date.Before(last.Date) || last.NewerThan(n.Version)) {
-		return Notice{}, fmt.Errorf("%w: %w", ErrRefused, ErrOlder)
+		return Notice{}, fmt.Errorf("%w: %w", ErrRefused, errOlder)
 	}
 	return n, f.remember(memory{now, content, signature})
 }
@@ -103,7 +103,7 @@ var errStale = errors.New("release: the notice was seen too long ago")
 // Seen is the notice seen last, if that was less than a day ago. It asks nobody.
 func (f Feed) Seen(now time.Time) (Notice, error) {
 	n, asked, err := f.remembered(now)
-	if err == nil && (asked.After(now) || now.Sub(asked) >= Pause) {
+	if err == nil && (asked.After(now) || now.Sub(asked) >= pause) {
 		err = errStale
 	}
 	return n, err

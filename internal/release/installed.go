@@ -84,9 +84,9 @@ func CheckInstalled(key ed25519.PublicKey, program string) (all []Package, err e
 	return all, nil
 }
 
-// FromPackages says whether a program is in a package whose updates are the
+// fromPackages says whether a program is in a package whose updates are the
 // business of a system's package manager.
-func FromPackages(program string) bool {
+func fromPackages(program string) bool {
 	_, all := Installed(program)
 	return slices.ContainsFunc(all, func(p Package) bool { return slices.Contains([]string{"deb", "rpm", "arch"}, p.Format) })
 }

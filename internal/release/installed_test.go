@@ -52,11 +52,11 @@ func TestCheckInstalled(t *testing.T) {
 	if err != nil || len(all) != 2 || all[0].Name != "cie-cli" || all[0].Version != "1.2.3" || all[0].Files != 3 || all[1].Files != 2 {
 		t.Fatalf("%+v, %v", all, err)
 	}
-	if FromPackages(program) {
+	if fromPackages(program) {
 		t.Error("an unpacked archive is taken for a package of the system")
 	}
 	put(t, filepath.Join(root, "share/cie/cie-cli", Origin), "cie-cli 1.2.3 deb\n")
-	if !FromPackages(program) {
+	if !fromPackages(program) {
 		t.Error("a package of the system is not known as one")
 	}
 }

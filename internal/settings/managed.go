@@ -29,12 +29,12 @@ type Files struct {
 }
 
 // Here are those of this computer and this user.
-func Here() Files { return Files{systemPolicy(), ManagedPath(), Path()} }
+func Here() Files { return Files{systemPolicy(), managedPath(), Path()} }
 
-// ManagedPath is the administrator's file: /etc/cie/config.toml, on macOS in the
+// managedPath is the administrator's file: /etc/cie/config.toml, on macOS in the
 // application support of the computer. Windows has none, "": in the folder of
 // program data everybody may make files; there is the policy.
-func ManagedPath() string {
+func managedPath() string {
 	switch runtime.GOOS {
 	case "windows":
 		return ""
