@@ -62,17 +62,17 @@ func (s *browsersScreen) change(meant func(browser.Place) bool, carry plan) {
 // act does something to the places and says what came of it.
 func (s *browsersScreen) act(do plan) {
 	w := s.w
-	var said []fyne.CanvasObject
+	var places []browser.Place
+	var changes []browser.Change
 	s.during(w.t("win.browsers"), w.t("win.browsers.working"), func() error {
 		r, err := w.deps.Browsers()
 		if err != nil {
 			return err
 		}
-		places := r.Places()
-		changes, err := do(r, places)
-		said = w.changed(places, changes)
+		places = r.Places()
+		changes, err = do(r, places)
 		return err
-	}, func() { s.look(said) }, func() { s.look(nil) })
+	}, func() { s.look(w.changed(places, changes)) }, func() { s.look(nil) })
 }
 
 // changed says what was changed, and who must be started again to see it.

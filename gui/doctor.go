@@ -48,7 +48,7 @@ func (s *doctorScreen) examine(said []fyne.CanvasObject) {
 	}
 	ctx, cancel := context.WithCancel(w.ctx)
 	s.cancel = cancel
-	e := s.begin(said)
+	e, texts := s.begin(said), w.texts
 	go func() {
 		r, err := w.deps.Browsers()
 		if err != nil {
@@ -65,7 +65,7 @@ func (s *doctorScreen) examine(said []fyne.CanvasObject) {
 			w.deps.Do(func() { s.found(ctx, e, f) })
 		}
 		readers, _ := w.deps.Holder.Cards.Readers(ctx) // why there are none is among the findings
-		report := computer.Report(w.deps.Version, readers, all, func(err error) string { return w.texts.Explain(err).Code })
+		report := computer.Report(w.deps.Version, readers, all, func(err error) string { return texts.Explain(err).Code })
 		w.deps.Do(func() { s.ended(ctx, e, undo, report) })
 	}()
 }
@@ -213,15 +213,15 @@ func (s *doctorScreen) saved(r doctor.Report, chosen bool, err error) {
 // change makes changes, or takes them back, and looks again.
 func (s *doctorScreen) change(do func(browser.Machine) ([]browser.Change, error)) {
 	w := s.w
-	var said []fyne.CanvasObject
+	var places []browser.Place
+	var changes []browser.Change
 	s.during(w.t("win.doctor"), w.t("win.browsers.working"), func() error {
 		r, err := w.deps.Browsers()
 		if err != nil {
 			return err
 		}
-		places := r.Places()
-		changes, err := do(r.Machine)
-		said = w.changed(places, changes)
+		places = r.Places()
+		changes, err = do(r.Machine)
 		return err
-	}, func() { s.examine(said) }, func() { s.examine(nil) })
+	}, func() { s.examine(w.changed(places, changes)) }, func() { s.examine(nil) })
 }

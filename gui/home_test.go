@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/cie"
@@ -122,4 +123,30 @@ func TestScreenComesFirst(t *testing.T) {
 	if b.win.Canvas().Focused() != b.buttonOf("win.change") {
 		t.Errorf("first is %v", b.win.Canvas().Focused())
 	}
+}
+
+// What is told is what was seen at that look, not what a later one has seen since.
+func TestEachLookIsToldAsItWas(t *testing.T) {
+	b := newBench(t, i18n.English)
+	card := b.demo.Cards[0]
+	for len(b.queue) > 0 {
+		(<-b.queue)()
+	}
+	looks := func(queued int) {
+		b.urge()
+		for start := time.Now(); len(b.queue) < queued; time.Sleep(time.Millisecond) {
+			if time.Since(start) > 20*time.Second {
+				t.Fatalf("%d of %d queued", len(b.queue), queued)
+			}
+		}
+	}
+	card.Remove()
+	looks(1)
+	card.Insert()
+	looks(3) // with a step of the work with the card
+	(<-b.queue)()
+	if _, there := b.state.card(); there {
+		t.Error("the look before the card was laid down shows it")
+	}
+	b.until("the card is there", func() bool { _, there := b.state.card(); return there })
 }

@@ -76,19 +76,21 @@ func (s *pairScreen) paired(record pairing.Record, offer []browser.Place) {
 // onConnect registers the module with every program of the person.
 func (s *pairScreen) onConnect() {
 	w := s.w
-	more := stacked(2*unit, paragraph(w.t("win.pair.done.text")))
+	var places []browser.Place
+	var changes []browser.Change
 	s.during(w.t("win.browsers"), w.t("win.browsers.working"), func() error {
 		r, err := w.deps.Browsers()
 		if err != nil {
 			return err
 		}
-		places := r.Own()
-		changes, err := r.Change(places, browser.Registrar.PlanAdd)
+		places = r.Own()
+		changes, err = r.Change(places, browser.Registrar.PlanAdd)
+		return err
+	}, func() {
+		more := stacked(2*unit, paragraph(w.t("win.pair.done.text")))
 		for _, o := range w.changed(places, changes) {
 			more.Add(o)
 		}
-		return err
-	}, func() {
 		w.lookAtBrowsers()
 		s.conclude(w.t("win.pair.connected"), more, w.tryLogin())
 	}, func() { w.Open("win.browsers") })

@@ -18,9 +18,6 @@ func newPIN(w *Window) screen {
 	return s
 }
 
-// Content is the stage.
-func (s *pinScreen) Content() fyne.CanvasObject { return s.box }
-
 func (s *pinScreen) ask() {
 	w := s.w
 	offer := func(title, text string, open func()) fyne.CanvasObject {

@@ -346,11 +346,12 @@ func (w *Window) watch() {
 		}
 		w.work.Lock()
 		holder := w.holder()
-		last = observe(w.ctx, holder, last)
+		seen := observe(w.ctx, holder, last)
 		w.work.Unlock()
+		last = seen
 		w.deps.Do(func() {
 			if holder == w.holder() { // what another knew is not for this mode
-				w.state = last
+				w.state = seen
 				w.tell()
 			}
 		})
