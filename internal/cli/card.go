@@ -47,26 +47,15 @@ func (a *App) status(ctx context.Context) error {
 		}
 	}
 	a.result.Readers, a.result.CardInfo, a.result.Tries = nil, nil, nil
-	var reason error = cie.ErrNoReader
-	found := false
 	for _, s := range all {
 		a.result.Readers = append(a.result.Readers, a.describe(s))
-		switch {
-		case s.CIE && !found:
-			info := a.cardOf(s)
-			a.result.CardInfo, found = &info, true
-			a.result.Tries = info.LastSeen
-		case s.Err != nil:
-			reason = s.Err
-		case s.Reader.Present && !found:
-			reason = cie.ErrForeign
-		case errors.Is(reason, cie.ErrNoReader):
-			reason = pcsc.ErrNoCard
-		}
 	}
-	if !found {
-		return reason
+	first, err := cie.FirstCIE(all)
+	if err != nil {
+		return err
 	}
+	info := a.cardOf(first)
+	a.result.CardInfo, a.result.Tries = &info, info.LastSeen
 	return nil
 }
 

@@ -27,8 +27,8 @@ type attemptInfo struct {
 	TaxCode   string            `json:"tax_code,omitempty"`
 	Issuer    string            `json:"issuer,omitempty"`
 	Genuine   trust.Genuineness `json:"genuine,omitempty"`
-	Version   string            `json:"version,omitempty"`   // TLS 1.2
-	Cipher    string            `json:"cipher,omitempty"`    //
+	Version   string            `json:"version,omitempty"` // TLS 1.2
+	Cipher    string            `json:"cipher,omitempty"`
 	Signature string            `json:"signature,omitempty"` // scheme the card signed with
 	Error     string            `json:"error,omitempty"`
 }

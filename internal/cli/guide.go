@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,7 +21,7 @@ func (a *App) guideCommand() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error { return a.guide(c.Context(), args) },
+		RunE: func(_ *cobra.Command, args []string) error { return a.guide(args) },
 	}
 }
 
@@ -36,7 +35,7 @@ func guideNames() []string {
 
 // guide prints the page named, or the table of contents. It needs no card, and no
 // settings but the language: whoever cannot get further is helped here.
-func (a *App) guide(_ context.Context, args []string) error {
+func (a *App) guide(args []string) error {
 	if set, err := settings.Here().Load(); err == nil {
 		a.messages = i18n.Load(a.language(set.Language))
 	}

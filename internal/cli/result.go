@@ -21,17 +21,17 @@ import (
 const (
 	exitOK         = 0
 	exitOther      = 1
-	exitUsage      = 2  // also a code of the wrong form
-	exitNoReader   = 3  // no service, no reader
-	exitNoCard     = 4  //
-	exitNotCIE     = 5  //
-	exitWrongCode  = 6  // wrong PIN or PUK
-	exitPINBlocked = 7  //
-	exitPUKBlocked = 8  //
+	exitUsage      = 2 // also a code of the wrong form
+	exitNoReader   = 3 // no service, no reader
+	exitNoCard     = 4
+	exitNotCIE     = 5
+	exitWrongCode  = 6 // wrong PIN or PUK
+	exitPINBlocked = 7
+	exitPUKBlocked = 8
 	exitLinkLost   = 9  // card removed, link lost
 	exitBusy       = 10 // another program has the card
 	exitRefused    = 11 // by a rule that protects the holder
-	exitNotGenuine = 12 //
+	exitNotGenuine = 12
 	exitNotPaired  = 13 // all eight digits are needed
 	exitNotSigned  = 14 // not as the project signed it
 	exitInvalid    = 15 // a signature of a document is not valid; no signed file

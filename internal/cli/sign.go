@@ -108,7 +108,7 @@ var hashes = map[string]crypto.Hash{
 	"sha1": crypto.SHA1, "sha224": crypto.SHA224, "sha256": crypto.SHA256, "sha384": crypto.SHA384, "sha512": crypto.SHA512,
 }
 
-// maxInput bounds the file that is signed, in bytes.
+// maxInput bounds the file that is signed, in bytes: 1 GiB, as usage.input-size says.
 const maxInput = 1 << 30
 
 func (a *App) signDigestCommand() *cobra.Command {
@@ -173,9 +173,20 @@ func (a *App) digest(hash crypto.Hash, path string, isDigest, isFile bool) ([]by
 	case n == hash.Size() && !isFile:
 		return start, nil
 	}
-	h := hash.New()
-	if _, err := io.Copy(h, io.LimitReader(io.MultiReader(bytes.NewReader(start), file), maxInput)); err != nil {
+	digest, whole, err := sum(hash, io.MultiReader(bytes.NewReader(start), file), maxInput)
+	switch {
+	case err != nil:
 		return nil, err
+	case !whole: // a signature of a part would be one of something else
+		return nil, a.usage("input-size", "file", path)
 	}
-	return h.Sum(nil), nil
+	return digest, nil
+}
+
+// sum is the digest of what is read, and says whether that was all: not if it is more
+// than so many bytes.
+func sum(hash crypto.Hash, from io.Reader, most int64) (digest []byte, whole bool, err error) {
+	h := hash.New()
+	n, err := io.Copy(h, io.LimitReader(from, most+1))
+	return h.Sum(nil), n <= most, err
 }

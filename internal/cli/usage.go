@@ -49,9 +49,15 @@ func (a *App) flagError(err error) error {
 	return &usageError{"option", err.Error()}
 }
 
-// exclusive lets only one of some options be given.
+// exclusive lets only one of some options be given. It may be called again for others.
 func (a *App) exclusive(c *cobra.Command, names ...string) {
-	c.PreRunE = func(c *cobra.Command, _ []string) error {
+	before := c.PreRunE
+	c.PreRunE = func(c *cobra.Command, args []string) error {
+		if before != nil {
+			if err := before(c, args); err != nil {
+				return err
+			}
+		}
 		var set []string
 		for _, n := range names {
 			if c.Flags().Changed(n) {

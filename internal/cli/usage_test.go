@@ -25,6 +25,8 @@ func TestUsage(t *testing.T) {
 		"pair --pin-fd x":              "“x” cannot stand after --pin-fd",
 		"pair --pin-fd 999":            "descriptor 999",
 		"cert --text --der":            "do not go together: --der, --text",
+		"cert --pem --der":             "do not go together: --pem, --der",
+		"cert --chain --text":          "do not go together: --chain, --text",
 		"sign-digest --digest --file":  "do not go together",
 		"sign-digest":                  "--in names the file",
 		"sign-digest --hash md5":       "“md5”",
