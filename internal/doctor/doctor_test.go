@@ -242,6 +242,12 @@ func TestFixScdaemonAndUndo(t *testing.T) {
 	if got, _ := os.ReadFile(file); string(got) != own {
 		t.Errorf("after undo %q", got)
 	}
+	if os.Remove(file) != nil || os.Mkdir(file, 0o700) != nil {
+		t.Fatal(file)
+	}
+	if f := c.scdaemon(); !errors.Is(f.Err, ErrScdaemon) || len(f.Fix) != 0 {
+		t.Errorf("a file that cannot be read: %+v", f)
+	}
 }
 
 func TestNoCard(t *testing.T) {

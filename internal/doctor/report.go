@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
-	"os"
 	"regexp"
 	"runtime"
 	"strings"
@@ -101,13 +100,13 @@ func model(name string) string {
 
 // release is the distribution with its version (os-release(5)).
 func (c Computer) release() string {
-	content, err := os.ReadFile(c.at("/etc/os-release"))
+	content, err := read(c.at("/etc/os-release"))
 	if err != nil {
 		return ""
 	}
 	var words []string
 	for _, name := range []string{"ID=", "VERSION_ID="} {
-		for line := range strings.Lines(string(content)) {
+		for line := range strings.Lines(content) {
 			if value, ok := strings.CutPrefix(strings.TrimSpace(line), name); ok {
 				if value = strings.Trim(value, `"`); releaseForm.MatchString(value) {
 					words = append(words, value)

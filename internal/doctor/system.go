@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/softwarecie/cie/internal/browser"
+	"github.com/softwarecie/cie/internal/wholefile"
 )
 
 // earliest is before this program was made: a clock that shows less has lost its
@@ -72,6 +73,15 @@ func (c Computer) ownHome() error {
 		return ErrHome
 	}
 	return nil
+}
+
+// maxFile bounds a file that is read, in bytes.
+const maxFile = 4 << 20
+
+// read reads a text file that is not too large.
+func read(path string) (string, error) {
+	content, err := wholefile.Read(path, maxFile)
+	return string(content), err
 }
 
 // at is a path of the computer.
@@ -149,21 +159,24 @@ func (c Computer) scdaemon() Finding {
 	}
 	file := filepath.Join(c.Machine.Home, ".gnupg", "scdaemon.conf")
 	change := browser.Change{Place: "scdaemon", File: file, Mode: 0o600}
-	before, err := os.ReadFile(file)
-	if err == nil {
-		text := string(before)
-		change.Before = &text
+	before, err := read(file)
+	switch {
+	case err == nil:
+		change.Before = &before
+	case !os.IsNotExist(err): // what cannot be read is not written anew
+		f.Err = ErrScdaemon
+		return f
 	}
-	after := string(before)
+	after := before
 	for _, line := range sharing() {
-		if !slices.Contains(strings.Split(string(before), "\n"), line) {
+		if !slices.Contains(strings.Split(before, "\n"), line) {
 			if after != "" && !strings.HasSuffix(after, "\n") {
 				after += "\n"
 			}
 			after += line + "\n"
 		}
 	}
-	if after == string(before) {
+	if after == before {
 		return f
 	}
 	change.After = &after

@@ -53,11 +53,10 @@ func (c Computer) tls() []Finding {
 func (c Computer) limits(p browser.Place) (fix []browser.Change, found bool) {
 	for _, name := range []string{"prefs.js", "user.js"} {
 		file := filepath.Join(filepath.Dir(p.File), name)
-		content, err := os.ReadFile(file)
+		before, err := read(file)
 		if err != nil {
 			continue // there is none, as a rule
 		}
-		before := string(content)
 		after := limit.ReplaceAllStringFunc(before, func(line string) string {
 			if excludes(line) {
 				return ""
@@ -78,14 +77,14 @@ func (c Computer) limits(p browser.Place) (fix []browser.Change, found bool) {
 // limitedByPolicy says whether an administrator's policies.json excludes TLS 1.2
 // (mozilla/policy-templates, SSLVersionMin and SSLVersionMax).
 func limitedByPolicy(file string) bool {
-	content, err := os.ReadFile(file)
+	content, err := read(file)
 	if err != nil {
 		return false
 	}
 	var of struct {
 		Policies struct{ SSLVersionMin, SSLVersionMax string } `json:"policies"`
 	}
-	if json.Unmarshal(content, &of) != nil {
+	if json.Unmarshal([]byte(content), &of) != nil {
 		return false
 	}
 	return of.Policies.SSLVersionMin == "tls1.3" || slices.Contains([]string{"tls1", "tls1.1"}, strings.ToLower(of.Policies.SSLVersionMax))

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/softwarecie/cie/internal/sums"
+	"github.com/softwarecie/cie/internal/wholefile"
 )
 
 // Origin is the name of the file beside the list of what a package installs, in
@@ -40,7 +41,7 @@ func Installed(program string) (root string, all []Package) {
 		lists, _ := fs.Glob(os.DirFS(root), path.Join(place.lists, sums.Name)) // errs for a bad pattern only
 		for _, l := range lists {
 			p := Package{folder: filepath.Join(root, filepath.Dir(l))}
-			text, _ := readSmall(filepath.Join(p.folder, Origin))
+			text, _ := wholefile.Read(filepath.Join(p.folder, Origin), maxList)
 			if words := strings.Fields(string(text)); len(words) == 3 {
 				p.Name, p.Version, p.Format = words[0], words[1], words[2]
 			}

@@ -13,13 +13,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/softwarecie/cie/internal/situation"
 	"github.com/softwarecie/cie/internal/sums"
+	"github.com/softwarecie/cie/internal/wholefile"
 )
 
 // What is wrong with files of a release.
@@ -96,12 +95,14 @@ func Check(key ed25519.PublicKey, folder string, names ...string) ([]string, err
 
 // readList reads the list in a folder, whose signature must be right.
 func readList(key ed25519.PublicKey, folder string) (l sums.List, err error) {
-	content, err := readSmall(filepath.Join(folder, sums.Name))
-	signature, err2 := readSmall(filepath.Join(folder, sums.Signature))
-	if err = errors.Join(err, err2); errors.Is(err, fs.ErrNotExist) {
+	content, err := wholefile.Read(filepath.Join(folder, sums.Name), maxList)
+	signature, err2 := wholefile.Read(filepath.Join(folder, sums.Signature), maxList)
+	switch err = errors.Join(err, err2); {
+	case errors.Is(err, fs.ErrNotExist):
 		return l, fmt.Errorf("%w: %w", ErrNoList, err)
-	}
-	if err != nil {
+	case errors.Is(err, wholefile.ErrTooLarge):
+		return l, fmt.Errorf("%w: %w", ErrList, err)
+	case err != nil:
 		return l, err
 	}
 	if !ed25519.Verify(key, content, signature) {
@@ -133,17 +134,4 @@ func check(l sums.List, root string, names []string) (good []string, err error) 
 		good = append(good, name)
 	}
 	return good, nil
-}
-
-func readSmall(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, maxList+1))
-	if err == nil && len(content) > maxList {
-		err = fmt.Errorf("%w: %s is too large", ErrList, filepath.Base(path))
-	}
-	return content, err
 }

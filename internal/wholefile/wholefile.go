@@ -5,9 +5,15 @@ package wholefile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
+
+// ErrTooLarge means that a file has more bytes than are read.
+var ErrTooLarge = errors.New("too large")
+
+var errNoFile = errors.New("not an ordinary file")
 
 // Read reads a regular file of at most limit bytes: no pipe that blocks, no file
 // that fills the memory.
@@ -16,10 +22,22 @@ func Read(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > limit {
-		return nil, fmt.Errorf("%s: no file, or too large", path)
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w", path, errNoFile)
 	}
-	return os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, limit+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case int64(len(content)) > limit:
+		return nil, fmt.Errorf("%s: %w", path, ErrTooLarge)
+	}
+	return content, nil
 }
 
 // Replace puts a file with that content in the place of path, in a folder that is

@@ -1,6 +1,7 @@
 package wholefile
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -20,8 +21,8 @@ func TestReplaceAndRead(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("%v, %v, want mode 0640", info, err)
 	}
-	if _, err := Read(path, 2); err == nil {
-		t.Error("a file above the limit was read")
+	if _, err := Read(path, 2); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("above the limit: %v, want %v", err, ErrTooLarge)
 	}
 	if _, err := Read(folder, 10); err == nil {
 		t.Error("a folder was read")
