@@ -169,7 +169,7 @@ func (r *rel) licenceOf(module string) (string, error) {
 }
 
 func licenceIn(folder string) ([]byte, error) {
-	for _, pattern := range []string{"LICEN[CS]E*", "COPYING*", "licen[cs]e*"} {
+	for _, pattern := range []string{"[Ll][Ii][Cc][Ee][Nn][CcSs][Ee]*", "COPYING*"} {
 		if found, _ := filepath.Glob(filepath.Join(folder, pattern)); len(found) > 0 {
 			return os.ReadFile(found[0])
 		}

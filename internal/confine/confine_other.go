@@ -1,0 +1,5 @@
+//go:build !linux
+
+package confine
+
+func process(l Limits) error { return limit(l) }

@@ -1,0 +1,3 @@
+package confine
+
+func limit(Limits) error { return nil }
