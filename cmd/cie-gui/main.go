@@ -21,6 +21,7 @@ import (
 	"fyne.io/fyne/v2/app"
 
 	"github.com/softwarecie/cie/gui"
+	"github.com/softwarecie/cie/internal/ades/apart"
 	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/demo"
@@ -46,6 +47,7 @@ var (
 const id = settings.DesktopID
 
 func main() {
+	apart.Serve()
 	run := run
 	switch {
 	case len(os.Args) == 3 && os.Args[1] == doctor.LoadCommand:

@@ -4,6 +4,7 @@ package main
 import (
 	"os"
 
+	"github.com/softwarecie/cie/internal/ades/apart"
 	"github.com/softwarecie/cie/internal/cli"
 	"github.com/softwarecie/cie/internal/secret"
 )
@@ -16,6 +17,7 @@ var (
 )
 
 func main() {
+	apart.Serve()
 	secret.NoDumps()
 	os.Exit(cli.Main(version, releaseKey, feed))
 }

@@ -43,14 +43,7 @@ func Extract(ctx context.Context, path, output string, innermost bool, roots *tr
 		return e, err
 	}
 	defer file.Close()
-	folder, name := filepath.Dir(path), filepath.Base(path)
-	info, err := os.Stat(output)
-	switch {
-	case err == nil && info.IsDir():
-		folder = output
-	case output != "":
-		folder = filepath.Dir(output)
-	}
+	folder, name := OutputFolder(path, output), filepath.Base(path)
 	var from io.ReadSeeker = file
 	for layer := &e.Report; ; layer = layer.Inside {
 		content, err := takeOut(ctx, from, folder, layer)
@@ -77,6 +70,18 @@ func Extract(ctx context.Context, path, output string, innermost bool, roots *tr
 		}
 		return e, place(content, e.Output, 0o600)
 	}
+}
+
+// OutputFolder is the folder into which Extract writes.
+func OutputFolder(path, output string) string {
+	info, err := os.Stat(output)
+	switch {
+	case err == nil && info.IsDir():
+		return output
+	case output != "":
+		return filepath.Dir(output)
+	}
+	return filepath.Dir(path)
 }
 
 // takeOut writes the document of one layer into a temporary file.

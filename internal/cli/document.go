@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/softwarecie/cie/internal/ades"
+	"github.com/softwarecie/cie/internal/ades/apart"
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/report"
 	"github.com/softwarecie/cie/internal/secret"
@@ -141,7 +142,7 @@ func (a *App) verifyFiles(ctx context.Context, files []string, document string) 
 	}
 	var worst error
 	for _, file := range files {
-		r, err := ades.VerifyFile(ctx, file, document, a.holder.Roots, time.Now())
+		r, err := apart.VerifyFile(ctx, file, document, a.holder.Roots, time.Now())
 		if err != nil {
 			return err
 		}
@@ -171,7 +172,7 @@ func (a *App) extract(ctx context.Context, files []string, output string, innerm
 	}
 	var worst error
 	for _, file := range files {
-		e, err := ades.Extract(ctx, file, output, innermost, a.holder.Roots, time.Now())
+		e, err := apart.Extract(ctx, file, output, innermost, a.holder.Roots, time.Now())
 		if err != nil {
 			return err
 		}

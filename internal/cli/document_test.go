@@ -7,7 +7,14 @@ import (
 	"testing"
 
 	"github.com/softwarecie/cie/applet/emulator"
+	"github.com/softwarecie/cie/internal/ades/apart"
 )
+
+// Files are verified by another process of the program, here of this test.
+func TestMain(m *testing.M) {
+	apart.Serve()
+	os.Exit(m.Run())
+}
 
 // documents are files that can be signed.
 func (p *person) documents(names ...string) (paths []string) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/softwarecie/cie/applet"
 	"github.com/softwarecie/cie/internal/ades"
+	"github.com/softwarecie/cie/internal/ades/apart"
 	"github.com/softwarecie/cie/internal/browser"
 	"github.com/softwarecie/cie/internal/cie"
 	"github.com/softwarecie/cie/internal/pairing"
@@ -50,6 +51,7 @@ var statuses = []struct {
 	{ades.ErrFormat, exitInvalid},
 	{ades.ErrUnsigned, exitInvalid},
 	{ades.ErrUndetermined, exitUnverified},
+	{apart.ErrStopped, exitUnverified},
 	{ades.ErrExists, exitRefused},
 	{ades.ErrArchived, exitRefused},
 	{ades.ErrExpired, exitRefused},

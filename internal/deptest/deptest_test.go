@@ -34,12 +34,15 @@ var (
 	keyring  = append([]string{"github.com/zalando/go-keyring", "github.com/godbus/dbus", "github.com/danieljoos/wincred"}, applet...)
 	card     = append([]string{"github.com/ebfe/scard"}, keyring...)
 	settings = append([]string{"github.com/BurntSushi/toml"}, card...)
+	confined = append([]string{ // the system's limits for a process (ADR 13)
+		"github.com/elastic/go-seccomp-bpf", "golang.org/x/net/bpf", "github.com/landlock-lsm/go-landlock", "kernel.org/pub/linux/libs/security/libcap/psx",
+	}, system...)
 	// cobra with what it writes manual pages with, and a prompt without echo
-	commandLine = append([]string{
+	commandLine = slices.Concat([]string{
 		"go.mozilla.org/pkcs7",    // second reader of signed files
 		"github.com/miekg/pkcs11", // a process of its own loads the library, for the doctor
 		"github.com/spf13", "github.com/cpuguy83/go-md2man", "github.com/russross/blackfriday", "go.yaml.in/yaml", "golang.org/x/term",
-	}, settings...)
+	}, confined, settings)
 	anything = []string{"/"}
 )
 
@@ -161,6 +164,15 @@ var rules = []rule{
 		why:     "looks at the parts, changes none",
 	},
 	{
+		folder: "internal/confine", modules: confined,
+		why: "limits of the system, for whoever needs them",
+	},
+	{
+		folder: "internal/ades/apart", may: []string{"internal/ades", "internal/confine", "internal/secret", "internal/situation", "internal/trust"},
+		never: []string{"applet", "pcsc", "internal/cie"}, modules: anything,
+		why: "documents of others are parsed without access to the card",
+	},
+	{
 		folder: "internal/ades/cades", never: []string{"applet", "pcsc", "internal/cie"},
 		why: "documents are signed by a crypto.Signer and parsed without access to the card",
 	},
@@ -194,7 +206,7 @@ var rules = []rule{
 	{
 		folder: "gui",
 		may: []string{
-			"internal/cie", "internal/ades", "internal/doctor", "internal/browser", "internal/logintest", "internal/i18n", "internal/pairing",
+			"internal/cie", "internal/ades", "internal/ades/apart", "internal/doctor", "internal/browser", "internal/logintest", "internal/i18n", "internal/pairing",
 			"internal/secret", "internal/settings", "internal/icon", "internal/guide", "internal/calendar", "internal/logging", "internal/release", "internal/report", "internal/trust",
 		},
 		modules: anything,

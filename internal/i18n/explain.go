@@ -159,6 +159,7 @@ var situations = map[string]situation{
 	"file-exists":            {"CIE-SIG-08", unchanged},
 	"file-changed":           {"CIE-SIG-09", unchanged},
 	"format-unfit":           {"CIE-SIG-10", unchanged},
+	"signature-stopped":      {"CIE-SIG-11", unchanged},
 
 	"release-no-key":    {"CIE-REL-01", unchanged},
 	"release-key":       {"CIE-REL-02", unchanged},

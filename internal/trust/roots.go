@@ -79,30 +79,40 @@ func BuiltIn() *Roots {
 // Load returns the built-in CAs and every CA certificate, PEM or DER, in the
 // folders. Those added are for tests: what rests on them is Test.
 func Load(folders []string) (*Roots, error) {
-	r := BuiltIn()
+	var added []*x509.Certificate
 	for _, folder := range folders {
 		found, err := readFolder(os.DirFS(folder), ".")
 		if err != nil {
 			return nil, fmt.Errorf("certificates in %s: %w", folder, err)
 		}
-		for _, c := range found {
-			if mayIssue(c) && !r.has(c) {
-				r.csca, r.cie = append(r.csca, anchor{c, true}), append(r.cie, anchor{c, true})
-			}
+		added = append(added, found...)
+	}
+	return With(added), nil
+}
+
+// With returns the built-in CAs and those added, for tests.
+func With(added []*x509.Certificate) *Roots {
+	r := BuiltIn()
+	for _, c := range added {
+		if mayIssue(c) && !r.has(c) {
+			r.csca, r.cie = append(r.csca, anchor{c, true}), append(r.cie, anchor{c, true})
 		}
 	}
-	return r, nil
+	return r
+}
+
+// Added are the CAs that are believed beyond the built-in ones.
+func (r *Roots) Added() (all []*x509.Certificate) {
+	for _, a := range r.cie {
+		if a.test {
+			all = append(all, a.Certificate)
+		}
+	}
+	return all
 }
 
 // HasTest says whether CAs beyond the built-in ones are believed.
-func (r *Roots) HasTest() bool {
-	for _, a := range r.csca {
-		if a.test {
-			return true
-		}
-	}
-	return false
-}
+func (r *Roots) HasTest() bool { return len(r.Added()) > 0 }
 
 func (r *Roots) has(c *x509.Certificate) bool {
 	return slices.ContainsFunc(slices.Concat(r.csca, r.cie), func(a anchor) bool { return a.Equal(c) })
