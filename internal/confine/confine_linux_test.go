@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,8 @@ func TestMain(m *testing.M) {
 			clear(all[len(all)-1])
 		}
 	case "time":
-		for {
+		for i := 0; ; i++ {
+			runtime.KeepAlive(i)
 		}
 	}
 	if err := trials[what](folder); !errors.Is(err, fs.ErrPermission) {
