@@ -87,7 +87,7 @@ browser_login() {
 	echo "\$ cie demo-site --once"
 	build/cie demo-site --once --json --folder "$work" >"$work/site.json" &
 	local site=$! url=
-	for _ in $(seq 50); do
+	for _ in $(seq 300); do
 		url=$(sed -n 's/^ *"required": "\(.*\)",$/\1/p' "$work/site.json")
 		[ -z "$url" ] || break
 		sleep 0.1
@@ -100,9 +100,9 @@ browser_login() {
 	say "La pagina dopo l'accesso: build/screenshots/login.png" "The page after the login: build/screenshots/login.png"
 }
 
-# wait_for_card waits until a CIE is seen, 10 s at most.
+# wait_for_card waits until a CIE is seen, 30 s at most.
 wait_for_card() {
-	for _ in $(seq 50); do
+	for _ in $(seq 150); do
 		build/cie status --json 2>/dev/null | grep -Eq '"pan": *"[0-9A-F]{12}"' && return
 		sleep 0.2
 	done

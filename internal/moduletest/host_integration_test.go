@@ -3,6 +3,8 @@
 package moduletest
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strconv"
@@ -66,12 +68,19 @@ func TestUnload(t *testing.T) { // F43
 
 func TestExitInACall(t *testing.T) { // F44
 	d := newDesk(t, true)
+	program := exec.CommandContext(d.Ctx, host(t), d.module, "in-flight")
+	out, err := program.StdoutPipe()
+	must(t, err)
+	must(t, program.Start())
+	said, err := bufio.NewReader(out).ReadString('\n')
 	begun := time.Now()
-	d.inHost("in-flight")
-	if took := time.Since(begun); took > 1500*time.Millisecond {
-		t.Errorf("it took %v", took)
+	if err := errors.Join(err, program.Wait()); err != nil || said != "ends\n" {
+		t.Fatalf("%q, %v", said, err)
 	}
-	for range 100 {
+	if took := time.Since(begun); took > 1500*time.Millisecond {
+		t.Errorf("the end took %v", took)
+	}
+	for range 500 {
 		if exec.Command("pgrep", "-r", "R,S,D", "-x", "cie-pkcs11-help").Run() != nil {
 			return
 		}

@@ -45,7 +45,7 @@ func (s site) sawLogin(d *desk) {
 				return
 			}
 			d.t.Logf("attempt %+v", a)
-		case <-time.After(2 * time.Second):
+		case <-time.After(20 * time.Second):
 			d.t.Error("the site saw no login")
 			return
 		}

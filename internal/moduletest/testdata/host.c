@@ -598,6 +598,7 @@ static void in_flight(void)
 	pthread_create(&t, NULL, waiter, NULL);
 	usleep(200000);
 	printf("ends\n");
+	fflush(stdout); /* the test takes the time from here */
 	exit(0);
 }
 
