@@ -25,14 +25,6 @@ type Object struct {
 	Value []byte
 }
 
-// Constructed says whether the value is a sequence of data objects.
-func (t Tag) Constructed() bool {
-	for t > math.MaxUint8 {
-		t >>= 8
-	}
-	return t&0x20 != 0
-}
-
 // AppendBinary appends the object with the shortest form of its length.
 func (o Object) AppendBinary(b []byte) ([]byte, error) {
 	var tag [4]byte

@@ -73,14 +73,6 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestConstructed(t *testing.T) {
-	for tag, want := range map[Tag]bool{0x87: false, 0x30: true, 0x7F49: true, 0x5F20: false, 0xBFA101: true} {
-		if tag.Constructed() != want {
-			t.Errorf("%X: %v", tag, !want)
-		}
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	f.Add([]byte{0x70, 0x03, 0x97, 0x01, 0x05})
 	f.Add([]byte{0x87, 0x84, 0xFF, 0xFF, 0xFF, 0xFF})

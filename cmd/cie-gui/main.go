@@ -123,10 +123,8 @@ func run() error {
 	}
 	defer done()
 	deps.Tray = hasTray()
-	if os.Getenv("RESOURCE_NAME") == "" { // the name of windows for X11, by which a desktop finds their icon
-		if err := os.Setenv("RESOURCE_NAME", id); err != nil {
-			return err
-		}
+	if err := nameWindows(); err != nil {
+		return err
 	}
 	var pause rest
 	deps.Do = pause.do
@@ -143,6 +141,14 @@ func run() error {
 	w.Show()
 	a.Run()
 	return nil
+}
+
+// nameWindows gives them the name for X11 by which a desktop finds their icon.
+func nameWindows() error {
+	if os.Getenv("RESOURCE_NAME") != "" {
+		return nil
+	}
+	return os.Setenv("RESOURCE_NAME", id)
 }
 
 // wire makes what the window stands on: the readers of this computer, or emulated

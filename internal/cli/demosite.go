@@ -103,11 +103,8 @@ func (a *App) demoSite(ctx context.Context, port int, folder, open string, once 
 // attempted tells of one attempt.
 func (a *App) attempted(at demosite.Attempt) {
 	info := &attemptInfo{
-		Door: at.Door, Outcome: at.Outcome, TaxCode: at.Holder.TaxCode, Issuer: at.Issuer, Genuine: at.Genuine,
+		Door: at.Door, Outcome: at.Outcome, Holder: at.Holder.FullName(), TaxCode: at.Holder.TaxCode, Issuer: at.Issuer, Genuine: at.Genuine,
 		Version: at.Version, Cipher: at.CipherSuite, Signature: at.Signature,
-	}
-	if at.Holder.Name != "" || at.Holder.Surname != "" {
-		info.Holder = at.Holder.Name + " " + at.Holder.Surname
 	}
 	if at.Err != nil {
 		info.Error = at.Err.Error()

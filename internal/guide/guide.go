@@ -62,9 +62,9 @@ func facts() map[string]string {
 		"passwordMin":   PasswordMin,
 		"passwordMax":   PasswordMax,
 		"passwordRun":   PasswordRun,
-		"appCode":       6,  // characters
-		"can":           6,  // digits
-		"recoveryHours": 48, //
+		"appCode":       6, // characters
+		"can":           6, // digits
+		"recoveryHours": 48,
 		"minorFrom":     5,  // years
 		"adultFrom":     18, // years
 		"price":         20, // euro, about

@@ -192,20 +192,25 @@ func (t Test) follow(ctx context.Context, b opened, attempts <-chan demosite.Att
 			late = time.After(0)
 		}
 	}
-	for wait := true; wait; { // for what is on its way
+	e.settle(attempts, late)
+	stop()
+	if ended != nil {
+		x := <-ended // the browser is asked by one at a time
+		e.failure = x.failure
+	}
+}
+
+// settle takes what is still on its way.
+func (e *evidence) settle(attempts <-chan demosite.Attempt, late <-chan time.Time) {
+	for {
 		select {
 		case a := <-attempts:
 			if a.Outcome == demosite.OK || a.Outcome != demosite.Gone && e.attempt.Outcome != demosite.OK {
 				e.attempt = a
 			}
 		case <-late:
-			wait = false
+			return
 		}
-	}
-	stop()
-	if ended != nil {
-		x := <-ended // the browser is asked by one at a time
-		e.failure = x.failure
 	}
 }
 

@@ -17,7 +17,7 @@ type files interface {
 	Read(path string) ([]byte, error)        // a file that is safe to read, ErrUnsafe
 	Write(path string, content []byte) error // a new file, on the disk when it returns
 	Rename(from, to string) error
-	Remove(path string) error      //
+	Remove(path string) error
 	SyncFolder(path string) error  // so that a rename survives a power cut
 	MakeFolder(path string) error  // for this user only; ErrUnsafe if it is another's
 	CheckFolder(path string) error // ErrUnsafe as above, fs.ErrNotExist
