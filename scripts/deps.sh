@@ -79,7 +79,7 @@ needs_test() {
 	command_of script bsdutils
 	file_of '/usr/lib/python3/dist-packages/PyKCS11' python3-pykcs11
 	needs_windows
-	command_of i686-linux-gnu-gcc gcc-i686-linux-gnu
+	needs_32bits
 	command_of qemu-i386-static qemu-user-static
 	command_of ssh-add openssh-client
 	file_of '/usr/lib/*/engines-3/pkcs11.so' libengine-pkcs11-openssl
@@ -97,6 +97,12 @@ needs_packing() {
 	command_of rpmbuild rpm
 	command_of bsdtar libarchive-tools
 	command_of zstd zstd
+}
+
+# To build the library for 32-bit programs: the compiler only recommends its headers.
+needs_32bits() {
+	command_of i686-linux-gnu-gcc gcc-i686-linux-gnu
+	file_of /usr/i686-linux-gnu/include/stdio.h libc6-dev-i386-cross
 }
 
 # To build for Windows, and try it.
@@ -123,7 +129,7 @@ needs_packages() {
 	command_of openssl openssl
 	command_of mmdebstrap mmdebstrap
 	file_of /usr/bin/aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
-	file_of /usr/bin/i686-linux-gnu-gcc gcc-i686-linux-gnu
+	needs_32bits
 }
 
 # To install the packages in clean systems and empty folders.
