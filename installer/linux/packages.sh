@@ -11,9 +11,7 @@ cd "$(dirname "$0")/../.."
 mkdir -p "$out"
 find "$out" -maxdepth 1 -name 'cie[-_]*' ! -name "*[-_]$(go run ./installer/pack version)[-_]*" -delete # of another version
 [ -n "${CIE_RELEASE_KEY-}" ] || echo "packages.sh: CIE_RELEASE_KEY is not set: nothing is signed" >&2
-for arch in $(printf '%s\n' "$(go env GOARCH)" "$@" | sort -u); do # pack measures libraries on this computer's own
-	installer/linux/build.sh "$arch" "build/linux-$arch"
-done
+installer/linux/build.sh build "$*"
 for arch; do
 	formats="deb rpm arch tar single"
 	[ "$arch" != 386 ] || formats=deb # Debian's systems can have both libraries

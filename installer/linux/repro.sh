@@ -26,9 +26,7 @@ build() (
 		go run ./installer/pack -build build/windows-amd64 -out packages msi >/dev/null
 	fi
 	if [ ${#linux[@]} -gt 0 ]; then
-		for each in $(printf '%s\n' "$(go env GOARCH)" "$arch" | sort -u); do # pack measures libraries on this computer's own
-			installer/linux/build.sh "$each" "build/linux-$each"
-		done
+		installer/linux/build.sh build "$arch"
 		go run ./installer/pack -arch "$arch" -out packages "${linux[@]}" >/dev/null
 	fi
 	go run ./installer/pack -out packages sums
