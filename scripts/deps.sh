@@ -51,6 +51,8 @@ needs_test() {
 	command_of opensc-tool opensc
 	command_of shellcheck shellcheck
 	command_of desktop-file-validate desktop-file-utils
+	command_of gio libglib2.0-bin
+	file_of /usr/share/mime/packages/freedesktop.org.xml shared-mime-info
 	command_of appstreamcli appstream
 	command_of rsvg-convert librsvg2-bin
 	command_of p11-kit p11-kit

@@ -47,15 +47,16 @@ cross() (
 	export PKG_CONFIG_SYSROOT_DIR="$root" PKG_CONFIG_LIBDIR="$root/usr/lib/$triplet/pkgconfig:$root/usr/share/pkgconfig"
 	programs "$arch" "$@"
 	library "$arch" "$triplet"
-	cp -r "$own/man" "$own/completions" "$own/icons" "$folder/linux-$arch/"
+	cp -r "$own/man" "$own/completions" "$own/icons" "$own/share" "$folder/linux-$arch/"
 )
 
 mkdir -p "$own"
 programs "$native" "$@"
 library "$native"
-rm -rf "$own/man" "$own/completions" "$own/icons"
+rm -rf "$own/man" "$own/completions" "$own/icons" "$own/share"
 mkdir "$own/man" "$own/completions" "$own/icons"
 go run ./internal/cli/gendocs "$own" "$own/man"
+go run ./installer/pack -build "$own" actions
 for shell in bash zsh fish; do
 	CIE_LANG=en "$own/cie" completion "$shell" >"$own/completions/cie.$shell"
 done

@@ -18,9 +18,10 @@ import (
 // A description is packages.toml.
 type description struct {
 	Name, Homepage, Licence, Maintainer string
-	Key                                 string // public, of releases; "": there is none yet
-	Feed                                string // address of the notice of the newest version; "": there is none yet
-	Packages                            []pkg  `toml:"package"`
+	Key                                 string   // public, of releases; "": there is none yet
+	Feed                                string   // address of the notice of the newest version; "": there is none yet
+	Packages                            []pkg    `toml:"package"`
+	Actions                             []action `toml:"action"`
 	Single                              pkg
 	Windows                             struct {
 		Name             string

@@ -7,6 +7,8 @@
 //	go run ./installer/pack ldflags|notes     what the linker tells the programs, what the changelog says
 //	go run ./installer/pack [-out DIR] notice the notice of this version, signed
 //	go run ./installer/pack [-build DIR] [-out DIR] icns   the icon for macOS, of its sizes
+//	go run ./installer/pack [-build DIR] actions   what file managers offer, into DIR/share
+//	go run ./installer/pack strings           the same for Windows, as a script for windres
 //
 // What it writes depends on the commit alone: not on the folder, the time or the
 // user. It needs dpkg-deb and dpkg-shlibdeps, rpmbuild, bsdtar, and git;
@@ -60,7 +62,7 @@ func run(args []string) error {
 		return err
 	}
 	if flags.NArg() == 0 {
-		return errors.New("say what to make: deb rpm arch tar single msi provenance sums version date ldflags notes notice")
+		return errors.New("say what to make: deb rpm arch tar single msi provenance sums version date ldflags notes notice actions strings")
 	}
 	for _, what := range flags.Args() {
 		if err := r.make(what); err != nil {
@@ -129,6 +131,10 @@ func (r *rel) make(what string) error {
 		return r.notice(time.Now())
 	case "icns":
 		return r.icns()
+	case "actions":
+		return r.actions()
+	case "strings":
+		return r.printStrings()
 	case "ldflags":
 		flags, err := r.ldflags()
 		if err != nil {

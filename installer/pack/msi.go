@@ -22,11 +22,20 @@ type installation struct {
 	Version, Full            string // as Windows compares it; as the release calls it
 	User                     bool   // for one person, without an administrator
 	Packages                 []pkg
+	Verbs                    []verb
 	Lists                    []string // files of each package's own folder
 }
 
 // Feature is the package's name in the MSI, as in ADDLOCAL=cli,pkcs11.
 func (p pkg) Feature() string { return strings.TrimPrefix(p.Name, "cie-") }
+
+// Hive is where the registry has what is for everybody, or for the person.
+func (i installation) Hive() string {
+	if i.User {
+		return "HKCU"
+	}
+	return "HKLM"
+}
 
 // msi makes two installers for Windows with wixl: for the computer, and for a person.
 func (r *rel) msi() error {
@@ -50,7 +59,10 @@ func (r *rel) msi() error {
 }
 
 // installer makes one of them.
-func (r *rel) installer(i installation, folder, file string) error {
+func (r *rel) installer(i installation, folder, file string) (err error) {
+	if i.Verbs, err = r.verbs(); err != nil {
+		return err
+	}
 	for _, p := range r.Packages {
 		if len(p.Windows) == 0 {
 			continue

@@ -25,8 +25,8 @@ import (
 	"github.com/softwarecie/cie/internal/sums"
 )
 
-// What two packages hold, but for manual pages and documents, which are counted
-// as "man" and "doc". The names in braces are those of packages.toml.
+// What three packages hold, but for manual pages, icons and documents, which are counted
+// as "man", "icon" and "doc". The names in braces are those of packages.toml.
 var contents = map[string][]string{
 	"cie-cli": {
 		"/usr/bin/cie", "/usr/share/cie/cie-cli/SHA256SUMS", "/usr/share/cie/cie-cli/SHA256SUMS.sig", "/usr/share/cie/cie-cli/package", "/usr/share/bash-completion/completions/cie", "/usr/share/fish/vendor_completions.d/cie.fish", "{zsh}/_cie", "doc", "man",
@@ -34,6 +34,17 @@ var contents = map[string][]string{
 	"cie-pkcs11": {
 		"/usr/libexec/cie/cie-pkcs11-helper", "/usr/share/cie/cie-pkcs11/SHA256SUMS", "/usr/share/cie/cie-pkcs11/SHA256SUMS.sig",
 		"/usr/share/cie/cie-pkcs11/package", "/usr/share/p11-kit/modules/cie.module", "{libdir}/pkcs11/libcie-pkcs11.so", "doc",
+	},
+	"cie-gui": {
+		"/usr/bin/cie-gui", "/usr/share/cie/cie-gui/SHA256SUMS", "/usr/share/cie/cie-gui/SHA256SUMS.sig", "/usr/share/cie/cie-gui/package",
+		"/usr/share/applications/it.softwarecie.Cie.desktop", "/usr/share/metainfo/it.softwarecie.Cie.metainfo.xml",
+		"/usr/share/applications/it.softwarecie.Cie.verify.desktop",
+		"/usr/share/kio/servicemenus/it.softwarecie.Cie.verify.desktop",
+		"/usr/share/nemo/actions/it.softwarecie.Cie.verify.nemo_action",
+		"/usr/share/Thunar/sendto/it.softwarecie.Cie.verify.desktop",
+		"/usr/share/file-manager/actions/it.softwarecie.Cie.verify.desktop",
+		"/usr/share/nautilus-python/extensions/softwarecie-verify.py",
+		"doc", "icon", "man",
 	},
 }
 
@@ -47,16 +58,16 @@ var lists = map[string][]string{
 	"deb": {"sh", "-c", `dpkg-deb --fsys-tarfile "$0" | bsdtar -tf -`}, "rpm": {"sh", "-c", `rpm -qp --qf "[%{FILEMODES:perms} %{FILENAMES}\n]" "$0" | sed -n "s/^-[^ ]* //p"`}, "arch": {"bsdtar", "-tf"},
 }
 
-// TestPackages makes two packages in all formats, as "make packages" does, and has
+// TestPackages makes three packages in all formats, as "make packages" does, and has
 // other programs say what is in them.
 func TestPackages(t *testing.T) {
-	for _, tool := range []string{"dpkg-deb", "dpkg-shlibdeps", "lintian", "rpmbuild", "bsdtar", "openssl", "desktop-file-validate"} {
+	for _, tool := range []string{"dpkg-deb", "dpkg-shlibdeps", "lintian", "rpmbuild", "bsdtar", "openssl", "desktop-file-validate", "update-desktop-database", "gio"} {
 		rig.Need(t, tool)
 	}
 	schema := bomSchema(t)
 	t.Chdir("../..")
 	public := releaseKey(t)
-	r := twoPackages(t)
+	r := threePackages(t)
 	for _, program := range []string{"cie", "cie-pkcs11-helper", "libcie-pkcs11.so"} {
 		t.Run("hardened "+program, func(t *testing.T) { checkHardened(t, filepath.Join(r.build, program)) })
 	}
@@ -71,8 +82,8 @@ func TestPackages(t *testing.T) {
 				if name == "cie-pkcs11" && format == "deb" {
 					want = append(want, "/usr/share/lintian/overrides/cie-pkcs11")
 				}
-				if format != "rpm" { // Fedora has no AppArmor
-					want = append(want, "/usr/share/apparmor/extra-profiles/"+map[string]string{"cie-cli": "cie", "cie-pkcs11": "cie-pkcs11-helper"}[name])
+				if profile := map[string]string{"cie-cli": "cie", "cie-pkcs11": "cie-pkcs11-helper"}[name]; profile != "" && format != "rpm" { // Fedora has no AppArmor
+					want = append(want, "/usr/share/apparmor/extra-profiles/"+profile)
 				}
 				checkContents(t, r, format, file, want)
 				checkBill(t, schema, file)
@@ -136,7 +147,7 @@ func releaseKey(t *testing.T) ed25519.PublicKey {
 	return public
 }
 
-// checkVerified unpacks both packages in each format, and has the program in them,
+// checkVerified unpacks the packages in each format, and has the program in them,
 // into which the key is built, verify what was unpacked.
 func checkVerified(t *testing.T, r *rel) {
 	t.Helper()
@@ -162,7 +173,7 @@ func checkVerified(t *testing.T, r *rel) {
 			}
 			return answer.Packages, answer.Code
 		}
-		if packages, code := verified(); code != "" || len(packages) != 2 || packages[0].Format != format || packages[0].Version != "1.2.3" || packages[0].Files < 10 {
+		if packages, code := verified(); code != "" || len(packages) != 3 || packages[0].Format != format || packages[0].Version != "1.2.3" || packages[0].Files < 10 {
 			t.Errorf("%s: %s %+v", format, code, packages)
 		}
 		change(t, onlyOne(t, filepath.Join(root, "usr/libexec/cie/cie-pkcs11-helper")))
@@ -172,7 +183,8 @@ func checkVerified(t *testing.T, r *rel) {
 	}
 }
 
-func twoPackages(t *testing.T) *rel {
+// The window is a stand-in: it takes minutes to compile.
+func threePackages(t *testing.T) *rel {
 	t.Helper()
 	r := &rel{arch: runtime.GOARCH, build: filepath.Join(t.TempDir(), "linux-"+runtime.GOARCH), out: t.TempDir(), known: map[string]string{}}
 	t.Setenv("CIE_VERSION", "v1.2.3")
@@ -185,6 +197,7 @@ func twoPackages(t *testing.T) *rel {
 		archs += " " + thirtyTwo
 	}
 	say(t, "installer/linux/build.sh", filepath.Dir(r.build), archs, "cie", "cie-pkcs11-helper")
+	say(t, "cp", filepath.Join(r.build, "cie"), filepath.Join(r.build, "cie-gui"))
 	r.Packages = slices.DeleteFunc(r.Packages, func(p pkg) bool { return contents[p.Name] == nil })
 	for _, format := range []string{"deb", "rpm", "arch"} {
 		if err := r.make(format); err != nil {
@@ -223,6 +236,8 @@ func checkContents(t *testing.T, r *rel, format, file string, want []string) {
 		case strings.HasPrefix(name, "/usr/share/man/man1/cie"):
 			name = "man"
 			pages++
+		case strings.HasPrefix(name, "/usr/share/icons/hicolor/"):
+			name = "icon"
 		case strings.HasPrefix(name, "/usr/share/doc/"), strings.HasPrefix(name, "/usr/share/licenses/"):
 			name = "doc"
 		case slices.Contains([]string{"/PKGINFO", "/BUILDINFO", "/MTREE"}, name):
@@ -240,7 +255,7 @@ func checkContents(t *testing.T, r *rel, format, file string, want []string) {
 	if got, want := slices.Compact(got), slices.Compact(want); !slices.Equal(got, want) {
 		t.Errorf("holds %q\nnot   %q", got, want)
 	}
-	if slices.Contains(want, "man") && pages < 10 {
+	if slices.Contains(want, "/usr/bin/cie") && pages < 10 {
 		t.Errorf("%d manual pages", pages)
 	}
 }
@@ -366,10 +381,8 @@ func checkTampered(t *testing.T, r *rel, public ed25519.PublicKey) {
 	}
 }
 
-// checkSingle starts the single file in an empty home. The window is a stand-in: it
-// takes minutes to compile.
+// checkSingle starts the single file in an empty home.
 func checkSingle(t *testing.T, r *rel, schema *jsonschema.Schema) {
-	say(t, "cp", filepath.Join(r.build, "cie"), filepath.Join(r.build, "cie-gui"))
 	if err := r.make("single"); err != nil {
 		t.Fatal(err)
 	}
@@ -402,10 +415,15 @@ func checkSingle(t *testing.T, r *rel, schema *jsonschema.Schema) {
 		t.Errorf("%v, the browsers' list is %q", err, list)
 	}
 	say(t, filepath.Join(home, ".local/share/cie/cie"), "load-module", library)
-	say(t, "desktop-file-validate", filepath.Join(home, ".local/share/applications/it.softwarecie.Cie.desktop"))
+	for _, name := range []string{"it.softwarecie.Cie", "it.softwarecie.Cie.verify"} {
+		say(t, "desktop-file-validate", filepath.Join(home, ".local/share/applications", name+".desktop"))
+	}
+	if out := say(t, "gio", "mime", "application/pkcs7-mime"); !strings.Contains(out, ": it.softwarecie.Cie.verify.desktop\n") {
+		t.Errorf("signed documents are opened with %s", out)
+	}
 	say(t, "sh", "-c", `cd "$0" && sha256sum --check --strict --quiet SHA256SUMS`, filepath.Dir(library))
 	say(t, moved, "--remove")
-	for _, pattern := range []string{".local/share/cie", ".local/share/*/*Cie*", ".local/share/icons/*/*/*/*Cie*", ".pki/nssdb/pkcs11.txt"} {
+	for _, pattern := range []string{".local/share/cie", ".local/share/*/*Cie*", ".local/share/*/*/*Cie*", ".local/share/*/*/*softwarecie*", ".local/share/icons/*/*/*/*Cie*", ".pki/nssdb/pkcs11.txt"} {
 		if left, _ := filepath.Glob(filepath.Join(home, pattern)); len(left) > 0 {
 			t.Errorf("left: %v", left)
 		}

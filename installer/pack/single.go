@@ -54,7 +54,11 @@ func (r *rel) listed(folder string) error {
 	if err != nil {
 		return err
 	}
-	texts, err := sentences("internal/i18n", "single.")
+	chosen, err := sentences("internal/i18n", "single.")
+	if err != nil {
+		return err
+	}
+	texts, err := json.Marshal(chosen)
 	if err != nil {
 		return err
 	}
@@ -71,8 +75,8 @@ func (r *rel) listed(folder string) error {
 	return errors.Join(r.installedList(r.Name, "single", folder, ".", append(names, last)), write(filepath.Join(folder, "sentences.json"), texts, 0o644))
 }
 
-// sentences are the texts of the catalogues, by language, whose keys begin so.
-func sentences(folder, prefix string) ([]byte, error) {
+// sentences are the texts of the catalogues, by language and key, whose keys begin so.
+func sentences(folder, prefix string) (map[string]map[string]string, error) {
 	catalogues, err := filepath.Glob(filepath.Join(folder, "*.json"))
 	if err != nil || len(catalogues) == 0 {
 		return nil, errors.Join(err, fmt.Errorf("no catalogues in %s", folder))
@@ -99,7 +103,7 @@ func sentences(folder, prefix string) ([]byte, error) {
 		}
 		all[strings.TrimSuffix(filepath.Base(file), ".json")] = chosen
 	}
-	return json.Marshal(all)
+	return all, nil
 }
 
 // zip packs all files of a folder, the programs as programs. Its offsets count from

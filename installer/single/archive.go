@@ -75,19 +75,8 @@ func (a *archive) read(f *os.File) error {
 	if err != nil {
 		return err
 	}
-	a.list, err = parse(list)
+	a.list, err = sums.Parse([]byte(list))
 	return err
-}
-
-// parse reads a list of hashes. The names are of files in one folder.
-func parse(text string) (sums.List, error) {
-	l, err := sums.Parse([]byte(text))
-	for _, name := range l.Files {
-		if strings.Contains(name, "/") {
-			return sums.List{}, fmt.Errorf("%w: %.100q", sums.ErrList, name)
-		}
-	}
-	return l, err
 }
 
 // text is a small file of the archive.

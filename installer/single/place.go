@@ -13,16 +13,14 @@ import (
 	"github.com/softwarecie/cie/internal/sums"
 )
 
-// Files of the archive that go into the menu of the desktop.
-const (
-	desktopName = "it.softwarecie.Cie.desktop"
-	iconName    = "it.softwarecie.Cie.svg"
-)
+// shared is the folder of the archive with what shows the programs on the desktop:
+// in its menu, for documents, in file managers.
+const shared = "share/"
 
-// A place is where the programs of a user lie, and what shows them in the menu.
+// A place is where the programs of a user lie.
 type place struct {
-	folder        string // of the programs and of the library that browsers load
-	desktop, icon string // files of the menu
+	folder string // of the programs and of the library that browsers load
+	data   string // where desktops look for what is in shared
 }
 
 // placeOf is below the folder for data of a user (XDG Base Directory Specification
@@ -36,10 +34,7 @@ func placeOf(lookup func(string) string) (place, error) {
 		}
 		data = filepath.Join(home, ".local", "share")
 	}
-	return place{
-		folder: filepath.Join(data, "cie"), desktop: filepath.Join(data, "applications", desktopName),
-		icon: filepath.Join(data, "icons", "hicolor", "scalable", "apps", iconName),
-	}, nil
+	return place{folder: filepath.Join(data, "cie"), data: data}, nil
 }
 
 // put writes what is not there yet as the archive has it; nothing if a newer
@@ -55,7 +50,7 @@ func (p place) put(a *archive) error {
 			return placed(err)
 		}
 	}
-	return placed(p.menu())
+	return placed(p.show(a.list.Files))
 }
 
 // placed makes a problem of an error of the file system.
@@ -112,37 +107,58 @@ func replace(target string, mode fs.FileMode, write func(io.Writer) error) error
 	return err
 }
 
-// menu shows the window in the desktop's menu: its desktop file, with the whole
-// path of the program, and its icon.
-func (p place) menu() error {
-	entry, err := os.ReadFile(filepath.Join(p.folder, desktopName))
-	if err != nil {
-		return err
-	}
-	icon, err := os.ReadFile(filepath.Join(p.folder, iconName))
-	if err != nil {
-		return err
-	}
-	program := filepath.Join(p.folder, "cie-gui")
-	var lines []string
-	for _, line := range strings.Split(string(entry), "\n") {
-		switch {
-		case strings.HasPrefix(line, "Exec="):
-			line = "Exec=" + quoted(program)
-		case strings.HasPrefix(line, "TryExec="):
-			line = "TryExec=" + escape(program)
+// show puts those of the files that are shared where desktops find them, with the
+// whole path of the window's program in place of its name.
+func (p place) show(files []string) error {
+	changed := false
+	for _, name := range files {
+		where, ok := strings.CutPrefix(name, shared)
+		if !ok {
+			continue
 		}
-		lines = append(lines, line)
+		content, err := os.ReadFile(filepath.Join(p.folder, name))
+		if err != nil {
+			return err
+		}
+		content = p.named(content)
+		mode := fs.FileMode(0o644)
+		if strings.HasPrefix(where, "kio/") {
+			mode = 0o755 // KDE trusts only those of root's and those that are executable
+		}
+		target := filepath.Join(p.data, where)
+		if old, err := os.ReadFile(target); err == nil && bytes.Equal(old, content) {
+			continue
+		}
+		if err := replace(target, mode, func(w io.Writer) error { _, err := w.Write(content); return err }); err != nil {
+			return err
+		}
+		changed = true
 	}
-	return errors.Join(same(p.desktop, []byte(strings.Join(lines, "\n"))), same(p.icon, icon))
+	if changed {
+		p.associate()
+	}
+	return nil
 }
 
-// same sees to it that a file has a content.
-func same(path string, content []byte) error {
-	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, content) {
-		return nil
+// named is a desktop file with the whole path of the window's program.
+func (p place) named(content []byte) []byte {
+	program := filepath.Join(p.folder, "cie-gui")
+	lines := strings.SplitAfter(string(content), "\n")
+	for i, line := range lines {
+		if rest, ok := strings.CutPrefix(line, "Exec=cie-gui"); ok {
+			lines[i] = "Exec=" + quoted(program) + rest
+		}
+		if rest, ok := strings.CutPrefix(line, "TryExec=cie-gui"); ok {
+			lines[i] = "TryExec=" + escape(program) + rest
+		}
 	}
-	return replace(path, 0o644, func(w io.Writer) error { _, err := w.Write(content); return err })
+	return []byte(strings.Join(lines, ""))
+}
+
+// associate has the desktop read anew which programs open what. Without the program
+// for it, or without such a desktop, there is nothing to do.
+func (p place) associate() {
+	_ = exec.Command("update-desktop-database", "-q", filepath.Join(p.data, "applications")).Run() //nolint:gosec // the user's folder
 }
 
 // quoted is a program's path as the Exec key wants it (Desktop Entry Specification
@@ -165,7 +181,7 @@ func (p place) remove() error {
 	if err != nil {
 		return placed(err)
 	}
-	l, err := parse(string(list))
+	l, err := sums.Parse(list)
 	if err != nil {
 		return &problem{errPlace, err}
 	}
@@ -175,11 +191,17 @@ func (p place) remove() error {
 	if err := c.Run(); err != nil {
 		failed = &problem{errStart, err}
 	}
-	failed = errors.Join(failed, gone(p.desktop), gone(p.icon))
 	for _, name := range append(l.Files, sums.Signature, sums.Name) {
 		failed = errors.Join(failed, gone(filepath.Join(p.folder, name)))
+		if where, ok := strings.CutPrefix(name, shared); ok {
+			failed = errors.Join(failed, gone(filepath.Join(p.data, where)))
+		}
+		for folder := filepath.Dir(name); folder != "."; folder = filepath.Dir(folder) {
+			_ = os.Remove(filepath.Join(p.folder, folder)) // the last file takes it along
+		}
 	}
 	_ = os.Remove(p.folder)
+	p.associate()
 	return placed(failed)
 }
 

@@ -22,15 +22,20 @@ const program = "#!/bin/sh\necho \"$*\" >>\"$(dirname \"$0\")/../said\"\n"
 const texts = `{"en": {"single.damaged": "Damaged: {{.cause}}", "single.place": "No place: {{.cause}}", "single.start": "Fails: {{.cause}}"},
  "it": {"single.damaged": "Danneggiato: {{.cause}}"}}`
 
+const (
+	desktopName = "share/applications/it.softwarecie.Cie.desktop"
+	menuName    = "share/kio/servicemenus/it.softwarecie.Cie.sign.desktop"
+)
+
 // made writes a single file of a release: a head, and an archive after it.
 func made(t *testing.T, release string, change map[string]string) string {
 	t.Helper()
 	content := map[string]string{
-		"cie": program, "cie-gui": program, "libcie-pkcs11.so": "library of " + release, desktopName: "[Desktop Entry]\nExec=cie-gui\nTryExec=cie-gui\n", iconName: "<svg/>",
-		releaseName: release,
+		"cie": program, "cie-gui": program, "libcie-pkcs11.so": "library of " + release, releaseName: release,
+		desktopName: "[Desktop Entry]\nExec=cie-gui\nTryExec=cie-gui\n", menuName: "[Desktop Entry]\nExec=cie-gui --sign %F\n",
 	}
 	var list strings.Builder
-	names := []string{"cie", "cie-gui", "libcie-pkcs11.so", desktopName, iconName, releaseName}
+	names := []string{"cie", "cie-gui", "libcie-pkcs11.so", desktopName, menuName, releaseName}
 	for _, name := range names {
 		sum := sha256.Sum256([]byte(content[name]))
 		fmt.Fprintf(&list, "%s  %s\n", hex.EncodeToString(sum[:]), name)
@@ -104,9 +109,9 @@ func TestPut(t *testing.T) {
 	must(t, put(t, p, made(t, "1000 1.0.0\n", nil)))
 	has(t, filepath.Join(p.folder, "cie-gui"), program, 0o755)
 	has(t, filepath.Join(p.folder, "libcie-pkcs11.so"), "library of 1000 1.0.0\n", 0o644)
-	has(t, p.icon, "<svg/>", 0o644)
 	gui := filepath.Join(p.folder, "cie-gui")
-	has(t, p.desktop, "[Desktop Entry]\nExec=\""+gui+"\"\nTryExec="+gui+"\n", 0o644)
+	has(t, filepath.Join(p.data, "applications/it.softwarecie.Cie.desktop"), "[Desktop Entry]\nExec=\""+gui+"\"\nTryExec="+gui+"\n", 0o644)
+	has(t, filepath.Join(p.data, "kio/servicemenus/it.softwarecie.Cie.sign.desktop"), "[Desktop Entry]\nExec=\""+gui+"\" --sign %F\n", 0o755)
 	if left, _ := filepath.Glob(filepath.Join(p.folder, ".new-*")); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
@@ -227,10 +232,11 @@ func TestRemove(t *testing.T) {
 	must(t, os.Remove(own))
 	must(t, put(t, p, made(t, "1000 1.0.0\n", nil)))
 	must(t, p.remove())
-	for _, path := range []string{p.folder, p.desktop, p.icon} {
-		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s stays: %v", path, err)
-		}
+	if _, err := os.Lstat(p.folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s stays: %v", p.folder, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(p.data, "*/*/*Cie*")); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 	has(t, filepath.Join(filepath.Dir(p.folder), "said"), "browser remove --all\nbrowser remove --all\n", 0o644)
 }

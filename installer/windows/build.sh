@@ -32,7 +32,8 @@ done
 # resources NAME DESCRIPTION FILE makes the resources of a program or of the library.
 resources() {
 	GOOS='' GOARCH='' go run ./installer/windows/resources "$version" "$work" "$1" "$2" "${icons[@]}"
-	(cd "$work" && $triplet-windres -O coff "$1.rc" "$1.o")
+	[ "$1" != cie-gui ] || GOOS='' GOARCH='' go run ./installer/pack strings >>"$work/$1.rc"
+	(cd "$work" && $triplet-windres -c 65001 -O coff "$1.rc" "$1.o") # 65001: UTF-8
 	cp "$work/$1.o" "$3"
 }
 
