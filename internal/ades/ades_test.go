@@ -48,8 +48,8 @@ func write(t testing.TB, path, content string) {
 	}
 }
 
-// Every row of EXPECTED.tsv: who signed, who vouches, and never more certain than this
-// program is.
+// Every row of EXPECTED.tsv: who signed, who vouches, and valid only where the file has
+// all that proves it.
 func TestVectors(t *testing.T) {
 	table, err := os.ReadFile(vectors + "/EXPECTED.tsv")
 	if err != nil {
@@ -64,15 +64,20 @@ func TestVectors(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
-		reason, kind := TryLater, KindTest
-		if columns[5] == "expired" {
+		verdict, reason, kind, revocation := Undetermined, TryLater, KindTest, revNotAsked
+		wrong := ErrUndetermined
+		switch {
+		case columns[5] == "expired":
 			reason, kind = OutOfBounds, KindOther // its CA was not yet there while it was valid
+		case strings.Contains(columns[5], "all inside"):
+			verdict, reason, revocation, wrong = Valid, "", revGood, nil
 		}
-		if report.Verdict != Undetermined || !errors.Is(report.Err(), ErrUndetermined) {
+		if report.Verdict != verdict || !errors.Is(report.Err(), wrong) {
 			t.Errorf("%s: %s", path, report.Verdict)
 		}
 		for _, s := range report.Signatures {
-			if s.Reason != reason || !s.Intact || s.Signer.Kind != kind || s.Signer.Name == "" || s.Revocation != "not-asked" || s.Level != columns[2] {
+			if s.Reason != reason || !s.Intact || s.Signer.Kind != kind || s.Signer.Name == "" || s.Revocation != revocation || s.Level != columns[2] ||
+				(s.Proved != "") != (verdict == Valid) || (len(s.Stamps) == 1) != (columns[2] != "B-B") {
 				t.Errorf("%s: %+v", path, s)
 			}
 		}
@@ -80,7 +85,7 @@ func TestVectors(t *testing.T) {
 			t.Errorf("%s: inside %+v", path, report.Inside)
 		}
 		stranger, err := VerifyFile(t.Context(), path, filepath.Join(vectors, "doc.txt"), r, vectorTime)
-		if err != nil || stranger.Signatures[0].Signer.Kind != KindOther || stranger.Signatures[0].Reason != NoChain && reason == TryLater {
+		if err != nil || stranger.Verdict != Undetermined || stranger.Signatures[0].Signer.Kind != KindOther || stranger.Signatures[0].Reason != NoChain && columns[5] != "expired" {
 			t.Errorf("%s without its root: %+v, %v", path, stranger.Signatures, err)
 		}
 	}

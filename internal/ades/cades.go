@@ -215,9 +215,7 @@ func (v verifier) layer(file io.ReadSeeker, document string, depth int) (Report,
 	}
 	if !f.Detached && f.Nested() && depth < maxLayers {
 		r.Inside = v.inside(file, f, depth)
-		if r.Inside.Verdict == Invalid {
-			r.Verdict = Invalid
-		}
+		r.atMost(r.Inside.Verdict)
 	}
 	return r, nil
 }

@@ -7,28 +7,34 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/softwarecie/cie/internal/ades/cades"
+	"github.com/softwarecie/cie/internal/ades/revocation"
 	"github.com/softwarecie/cie/internal/trust"
 )
 
-// A Verdict is what comes of all facts together. That a signature is valid nobody can
-// say here: whether its certificate was revoked is not asked.
+// A Verdict is what comes of all facts together.
 type Verdict string
 
-// The verdicts.
+// The verdicts. Valid is said only where every fact is there: intact, made with a
+// certificate that somebody known vouches for, and an answer that it was not revoked.
 const (
+	Valid        Verdict = "valid"
 	Undetermined Verdict = "undetermined"
 	Invalid      Verdict = "invalid"
 )
 
 // Reasons that the certificate gives (ETSI EN 319 102-1 V1.4.1 §5.1.3).
 const (
-	NoChain     cades.Reason = "NO_CERTIFICATE_CHAIN_FOUND"
-	OutOfBounds cades.Reason = "OUT_OF_BOUNDS_NO_POE"
-	TryLater    cades.Reason = "TRY_LATER" // all in order, revocation not asked
+	NoChain        cades.Reason = "NO_CERTIFICATE_CHAIN_FOUND"
+	OutOfBounds    cades.Reason = "OUT_OF_BOUNDS_NO_POE"
+	Revoked        cades.Reason = "REVOKED" // before the time that is proved
+	RevokedNoPOE   cades.Reason = "REVOKED_NO_POE"
+	RevokedCANoPOE cades.Reason = "REVOKED_CA_NO_POE"
+	TryLater       cades.Reason = "TRY_LATER" // all in order, but nothing tells whether it was revoked
 )
 
 // Kinds of signers.
@@ -55,17 +61,19 @@ type Report struct {
 
 // A Signature is what is known of one signature, each fact apart.
 type Signature struct {
-	Verdict    Verdict      `json:"verdict"`
-	Reason     cades.Reason `json:"reason"`
-	Detail     string       `json:"detail,omitempty"`
-	Intact     bool         `json:"intact"`
-	Covers     string       `json:"covers"` // "document", "signature" (a counter-signature)
-	Level      string       `json:"level"`  // that the file looks like; above B-B it is not judged
-	Signer     Signer       `json:"signer"`
-	Claimed    string       `json:"claimed_time,omitempty"` // RFC 3339; by the signer, not proved
-	Revocation string       `json:"revocation"`             // "not-asked"
-	Notes      []cades.Note `json:"notes,omitempty"`
-	Counter    []Signature  `json:"counter_signatures,omitempty"`
+	Verdict Verdict      `json:"verdict"`
+	Reason  cades.Reason `json:"reason"`
+	Detail  string       `json:"detail,omitempty"`
+	Intact  bool         `json:"intact"`
+	Covers  string       `json:"covers"` // "document", "signature" (a counter-signature)
+	Level   string       `json:"level"`  // that the file looks like
+	Signer  Signer       `json:"signer"`
+	Claimed string       `json:"claimed_time,omitempty"` // RFC 3339; by the signer, not proved
+	Proved  string       `json:"proved_time,omitempty"`  // RFC 3339; by a time stamp
+	Stamps  []TimeStamp  `json:"time_stamps,omitempty"`
+	CertificateStatus
+	Notes   []cades.Note `json:"notes,omitempty"`
+	Counter []Signature  `json:"counter_signatures,omitempty"`
 }
 
 // A Signer is whose certificate it is. Texts are safe to show.
@@ -81,7 +89,10 @@ type Signer struct {
 
 // Err is what the verdict is to a script.
 func (r Report) Err() error {
-	if r.Verdict == Invalid {
+	switch r.Verdict {
+	case Valid:
+		return nil
+	case Invalid:
 		return &FileError{ErrInvalid, r.File}
 	}
 	return &FileError{ErrUndetermined, r.File}
@@ -95,11 +106,25 @@ type verifier struct {
 	ctx   context.Context //nolint:containedctx // of one call
 	roots *trust.Roots
 	now   time.Time
+	asker *revocation.Asker // nil: no network
 }
 
-// VerifyFile judges all signatures of a file. Document is what a detached signature
-// was made over; "" looks for it beside the signature.
-func VerifyFile(ctx context.Context, path, document string, roots *trust.Roots, now time.Time) (_ Report, err error) {
+// VerifyFile judges all signatures of a file, and asks no network. Document is what a
+// detached signature was made over; "" looks for it beside the signature.
+func VerifyFile(ctx context.Context, path, document string, roots *trust.Roots, now time.Time) (Report, error) {
+	return verifyFile(verifier{ctx: ctx, roots: roots, now: now}, path, document)
+}
+
+// VerifyOnline asks the addresses in the certificates too, whether they were revoked:
+// OCSP, then CRLs. Of certificates that nobody known vouches for, nobody is asked.
+func VerifyOnline(ctx context.Context, path, document string, roots *trust.Roots, now time.Time, fetch Fetch) (Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, maxAsking)
+	defer cancel()
+	asker := revocation.NewAsker(func(_ context.Context, q revocation.Query) ([]byte, error) { return fetch(ctx, q) })
+	return verifyFile(verifier{ctx, roots, now, asker}, path, document)
+}
+
+func verifyFile(v verifier, path, document string) (_ Report, err error) {
 	defer func() { err = about(path, err) }()
 	file, err := open(path)
 	if err != nil {
@@ -115,7 +140,7 @@ func VerifyFile(ctx context.Context, path, document string, roots *trust.Roots, 
 	if err != nil {
 		return Report{}, err
 	}
-	r, err := f.verify(verifier{ctx, roots, now}, file, document)
+	r, err := f.verify(v, file, document)
 	r.File = path
 	return r, err
 }
@@ -126,23 +151,44 @@ func isFile(path string) bool {
 }
 
 func (r *Report) add(s Signature) {
+	if len(r.Signatures) == 0 {
+		r.Verdict = s.Verdict
+	}
 	r.Signatures = append(r.Signatures, s)
-	if s.Verdict == Invalid {
-		r.Verdict = Invalid
+	r.atMost(s.Verdict)
+}
+
+// atMost makes a report no better than a verdict.
+func (r *Report) atMost(v Verdict) {
+	if v == Invalid || v == Undetermined && r.Verdict == Valid {
+		r.Verdict = v
 	}
 }
 
-// judge puts what the file says and what the certificate says together.
-func (v verifier) judge(s cades.Signature, others []*x509.Certificate, covers string) Signature {
-	out := Signature{Verdict: Undetermined, Intact: s.Intact, Covers: covers, Level: s.Level, Revocation: "not-asked", Notes: s.Notes}
-	if !s.Claimed.IsZero() {
-		out.Claimed = s.Claimed.UTC().Format(time.RFC3339)
+func (s *Signature) note(n cades.Note) {
+	if !slices.Contains(s.Notes, n) {
+		s.Notes = append(s.Notes, n)
 	}
+}
+
+// judge puts what the file says, what the certificate says, and what proves time and
+// revocation together.
+func (v verifier) judge(s cades.Signature, others []*x509.Certificate, covers string) Signature {
+	out := Signature{Verdict: Undetermined, Intact: s.Intact, Covers: covers, Level: s.Level, Notes: s.Notes}
+	out.Revocation = revNotAsked
+	if !s.Claimed.IsZero() {
+		out.Claimed = stamp(s.Claimed)
+	}
+	proofs := s.Proofs.With(revocation.Data{Certificates: others})
+	best := v.prove(s, proofs, &out)
 	out.Signer.Kind = KindOther
 	if s.Certificate != nil {
-		out.Reason, out.Detail = v.certificate(s.Certificate, others, &out.Signer)
+		var path []*x509.Certificate
+		if path, out.Reason, out.Detail = v.certificate(s.Certificate, others, best, &out.Signer); out.Reason == "" {
+			out.Reason, out.Detail = v.revoked(s.Certificate, path, proofs, best, &out)
+		}
 	}
-	if out.Reason == cades.SigConstraintsFailure {
+	if out.Reason == cades.SigConstraintsFailure || out.Reason == Revoked {
 		out.Verdict = Invalid
 	}
 	if f := s.Failure; f != nil && (f.Invalid || out.Verdict != Invalid) {
@@ -151,22 +197,37 @@ func (v verifier) judge(s cades.Signature, others []*x509.Certificate, covers st
 			out.Verdict = Invalid
 		}
 	}
+	if out.Reason == "" && out.Intact && s.Certificate != nil {
+		out.Verdict = Valid
+		out.remarks(best)
+	}
 	for _, c := range s.Counter {
+		c.Proofs = c.Proofs.With(s.Proofs)
 		out.Counter = append(out.Counter, v.judge(c, others, "signature"))
 		if out.Counter[len(out.Counter)-1].Verdict == Invalid {
-			out.Notes = append(out.Notes, NoteCounter)
+			out.note(NoteCounter)
 		}
 	}
 	return out
 }
 
+// remarks are what is to be said of a valid signature all the same.
+func (s *Signature) remarks(best time.Time) {
+	if best.IsZero() {
+		s.note(NoteClaimed)
+	}
+	if s.Signer.Kind == KindTest {
+		s.note(NoteAdded)
+	}
+}
+
 // NoteCounter means that a counter-signature is not valid.
 const NoteCounter cades.Note = "counter-invalid"
 
-// certificate says who signed, and what is to be said against it. Nothing proves when
-// a signature was made, so all is judged as of now; of a certificate that has expired
-// it is still told who vouched for it.
-func (v verifier) certificate(c *x509.Certificate, others []*x509.Certificate, who *Signer) (cades.Reason, string) {
+// certificate says who signed, and what is to be said against it at the time that is
+// proved, or else now; of a certificate that had expired it is still told who vouched for
+// it. It returns the CAs that do, nearest first. The reason is "" where there is none.
+func (v verifier) certificate(c *x509.Certificate, others []*x509.Certificate, best time.Time, who *Signer) ([]*x509.Certificate, cades.Reason, string) {
 	d := trust.HolderOf(c)
 	who.Name, who.TaxCode, who.Issuer = d.FullName(), d.TaxCode, trust.Display(c.Issuer.CommonName)
 	if who.Name == "" {
@@ -174,11 +235,15 @@ func (v verifier) certificate(c *x509.Certificate, others []*x509.Certificate, w
 	}
 	who.From, who.Expires = c.NotBefore.UTC().Format(time.DateOnly), c.NotAfter.UTC().Format(time.DateOnly)
 	who.Serial = hex.EncodeToString(c.SerialNumber.Bytes())
-	at, expired := v.now, v.now.After(c.NotAfter)
+	at := best
+	if best.IsZero() {
+		at = v.now
+	}
+	expired, early := at.After(c.NotAfter), at.Before(c.NotBefore)
 	if expired {
 		at = c.NotAfter
 	}
-	_, verdict, err := v.roots.JudgeSigner(c, others, at)
+	path, verdict, err := v.roots.JudgeSigner(c, others, at)
 	switch {
 	case verdict == trust.Genuine && trust.IsCIE(c):
 		who.Kind = KindCIE
@@ -187,11 +252,13 @@ func (v verifier) certificate(c *x509.Certificate, others []*x509.Certificate, w
 	}
 	switch {
 	case errors.Is(err, trust.ErrUse):
-		return cades.SigConstraintsFailure, "the certificate is not for signatures"
-	case expired, v.now.Before(c.NotBefore):
-		return OutOfBounds, "no time stamp proves that it was signed while the certificate was valid"
+		return nil, cades.SigConstraintsFailure, "the certificate is not for signatures"
+	case expired, early:
+		return nil, OutOfBounds, "no time stamp proves that it was signed while the certificate was valid"
 	case err != nil:
-		return NoChain, trust.Display(err.Error())
+		return nil, NoChain, trust.Display(err.Error())
+	case who.Kind == KindOther:
+		return nil, NoChain, "the state's CA vouches for it, but it is not that of a card"
 	}
-	return TryLater, "whether the certificate was revoked is not asked"
+	return path, "", ""
 }

@@ -5,6 +5,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -36,7 +37,12 @@ type Line struct {
 // Verdict is what comes of all facts about a signature together, and why.
 func Verdict(c *i18n.Catalogue, s ades.Signature) Line {
 	l := Overall(c, s.Verdict)
-	if s.Reason == ades.TryLater {
+	switch {
+	case s.Verdict == ades.Valid && (len(s.Notes) > 0 || s.Signer.Kind != ades.KindCIE):
+		return Line{Mark: Remark, Text: c.T("verdict.valid-but")}
+	case s.Verdict == ades.Valid:
+		return l
+	case s.Reason == ades.TryLater:
 		return Line{Mark: Open, Text: c.T("verdict.unchecked")}
 	}
 	l.More = []string{c.T("reason."+string(s.Reason)) + " (" + string(s.Reason) + ")"}
@@ -45,7 +51,10 @@ func Verdict(c *i18n.Catalogue, s ades.Signature) Line {
 
 // Overall is a verdict alone.
 func Overall(c *i18n.Catalogue, v ades.Verdict) Line {
-	if v == ades.Invalid {
+	switch v {
+	case ades.Valid:
+		return Line{Mark: Good, Text: c.T("verdict.valid")}
+	case ades.Invalid:
 		return Line{Mark: Bad, Text: c.T("verdict.invalid")}
 	}
 	return Line{Mark: Open, Text: c.T("verdict.undetermined")}
@@ -53,20 +62,24 @@ func Overall(c *i18n.Catalogue, v ades.Verdict) Line {
 
 // Worst is the verdict on a file: that of its worst signature.
 func Worst(c *i18n.Catalogue, r ades.Report) Line {
+	worst := Overall(c, r.Verdict)
+	worse := map[Mark]int{Good: 1, Remark: 2}
 	for _, s := range r.Signatures {
-		if r.Verdict != ades.Invalid && s.Reason != ades.TryLater {
+		switch l := Verdict(c, s); {
+		case r.Verdict == ades.Valid && worse[l.Mark] > worse[worst.Mark]:
+			worst = l
+		case r.Verdict == ades.Undetermined && s.Verdict != ades.Valid && s.Reason != ades.TryLater:
 			return Overall(c, r.Verdict)
+		case r.Verdict == ades.Undetermined && s.Reason == ades.TryLater:
+			worst = l
 		}
 	}
-	if r.Verdict == ades.Invalid {
-		return Overall(c, r.Verdict)
-	}
-	return Line{Mark: Open, Text: c.T("verdict.unchecked")}
+	return worst
 }
 
 // Facts are the four that matter, always in this order: intact, who, when, revocation.
 func Facts(c *i18n.Catalogue, s ades.Signature) []Line {
-	return []Line{intact(c, s), who(c, s), when(c, s), {Mark: Open, Text: c.T("report.revocation")}}
+	return []Line{intact(c, s), who(c, s), when(c, s), revocation(c, s)}
 }
 
 func intact(c *i18n.Catalogue, s ades.Signature) Line {
@@ -91,7 +104,7 @@ func who(c *i18n.Catalogue, s ades.Signature) Line {
 		name += " · " + s.Signer.TaxCode
 	}
 	l := Line{Mark: Open, Text: c.T("report.signer", "name", name, "issuer", s.Signer.Issuer), More: []string{c.T("report.kind-" + s.Signer.Kind)}}
-	if s.Intact && s.Reason == ades.TryLater && s.Signer.Kind == ades.KindCIE {
+	if s.Intact && (s.Reason == ades.TryLater || s.Verdict == ades.Valid) && s.Signer.Kind == ades.KindCIE {
 		l.Mark = Good
 	}
 	if expires, err := time.Parse(time.DateOnly, s.Signer.Expires); err == nil {
@@ -101,6 +114,12 @@ func who(c *i18n.Catalogue, s ades.Signature) Line {
 }
 
 func when(c *i18n.Catalogue, s ades.Signature) Line {
+	if at, err := time.Parse(time.RFC3339, s.Proved); err == nil {
+		by := slices.IndexFunc(s.Stamps, func(t ades.TimeStamp) bool { return t.Counts && t.Time == s.Proved })
+		if by >= 0 {
+			return Line{Mark: Good, Text: c.T("report.proved", "date", c.Date(at), "time", at.UTC().Format("15:04"), "authority", s.Stamps[by].Authority)}
+		}
+	}
 	at, err := time.Parse(time.RFC3339, s.Claimed)
 	if err != nil {
 		return Line{Mark: Open, Text: c.T("report.no-claim")}
@@ -108,10 +127,44 @@ func when(c *i18n.Catalogue, s ades.Signature) Line {
 	return Line{Mark: Open, Text: c.T("report.claimed", "date", c.Date(at), "time", at.UTC().Format("15:04"))}
 }
 
+// revocation says whether the certificate was revoked, as of when, and who says so.
+func revocation(c *i18n.Catalogue, s ades.Signature) Line {
+	mark, at := Bad, s.RevokedAt
+	switch s.Revocation {
+	case "good":
+		mark, at = Good, s.Updated
+	case "revoked", "suspended":
+	case "unknown":
+		return Line{Mark: Open, Text: c.T("report.revocation-unknown")}
+	default:
+		return Line{Mark: Open, Text: c.T("report.revocation")}
+	}
+	day, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return Line{Mark: Open, Text: c.T("report.revocation-unknown")}
+	}
+	return Line{Mark: mark, Text: c.T("report.revocation-"+s.Revocation,
+		"date", c.Date(day), "time", day.UTC().Format("15:04"), "source", c.T("report.source-"+s.Source))}
+}
+
+// unproved says of a time stamp why it proves nothing.
+func unproved(c *i18n.Catalogue, t ades.TimeStamp) Line {
+	at, err := time.Parse(time.RFC3339, t.Time)
+	if err != nil || t.Reason == ades.StampWrong {
+		return Line{Mark: Remark, Text: c.T("report.stamp-wrong")}
+	}
+	return Line{Mark: Remark, Text: c.T("report.stamp-"+t.Reason, "authority", t.Authority, "date", c.Date(at), "time", at.UTC().Format("15:04"))}
+}
+
 // Remarks are what else is worth knowing of a signature.
 func Remarks(c *i18n.Catalogue, s ades.Signature) (all []Line) {
 	if s.Level != "B-B" && s.Level != "CMS" {
 		all = append(all, Line{Mark: Remark, Text: c.T("report.level", "level", s.Level)})
+	}
+	for _, t := range s.Stamps {
+		if !t.Counts {
+			all = append(all, unproved(c, t))
+		}
 	}
 	for _, n := range s.Notes {
 		if n != cades.NoteNoTime { // "when" says so

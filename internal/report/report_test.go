@@ -13,7 +13,7 @@ func best() ades.Signature {
 	return ades.Signature{
 		Verdict: ades.Undetermined, Reason: ades.TryLater, Intact: true, Covers: "document", Level: "B-B",
 		Signer:  ades.Signer{Kind: ades.KindCIE, Name: "MARIA ROSSI", TaxCode: "RSSMRA80A41H501X", Issuer: "Issuing sub CA", Expires: "2032-06-15"},
-		Claimed: "2026-11-26T09:30:00Z", Revocation: "not-asked",
+		Claimed: "2026-11-26T09:30:00Z", CertificateStatus: ades.CertificateStatus{Revocation: "not-asked"},
 	}
 }
 
@@ -23,7 +23,8 @@ func TestText(t *testing.T) {
 	counter.Signer = ades.Signer{Kind: ades.KindOther}
 	counter.Reason, counter.Intact = cades.NoSigningCertificate, false
 	signed := best()
-	signed.Level, signed.Counter, signed.Notes = "B-T", []ades.Signature{counter}, []cades.Note{cades.NoteStamp}
+	signed.Level, signed.Counter, signed.Notes = "B-T", []ades.Signature{counter}, []cades.Note{cades.NoteArchive}
+	signed.Stamps = []ades.TimeStamp{{Time: "2026-11-26T09:31:00Z", Authority: "Authority", Reason: ades.StampUnknown}}
 	forged := best()
 	forged.Verdict, forged.Reason, forged.Intact = ades.Invalid, cades.HashFailure, false
 	r := ades.Report{
@@ -39,16 +40,17 @@ func TestText(t *testing.T) {
         Kind: FEA with a CIE, the Italian state vouches for it
         expires on 15 June 2032
       ? When: 26 November 2026 09:30 UTC, claimed by the signer, not proved
-      ? Revocation: not checked; this program does not ask for it yet
-      ! Level: looks like B-T; what goes beyond B-B is not judged here
-      ! there is a time stamp, which this program does not check yet
+      ? Revocation: not checked
+      ! Level: B-T
+      ! time stamp of Authority, 26 November 2026 09:31 UTC: proves nothing, it is not known here who vouches for that service
+      ! there is an archive time stamp, which this program does not check
       Counter-signature:
         ? Cannot be verified
           The signer's certificate is missing, or is not the one named in the signature. (NO_SIGNING_CERTIFICATE_FOUND)
             ? Intact: not proved · the counter-signature covers the signature, not the document by itself
             ? Who: not known, the certificate is missing or not the right one
             ? When: the signature does not say
-            ? Revocation: not checked; this program does not ask for it yet
+            ? Revocation: not checked
   The document is a signed file itself:
     ✗ Not valid
       The document is not the one that was signed. (HASH_FAILURE)
@@ -57,7 +59,7 @@ func TestText(t *testing.T) {
           Kind: FEA with a CIE, the Italian state vouches for it
           expires on 15 June 2032
         ? When: 26 November 2026 09:30 UTC, claimed by the signer, not proved
-        ? Revocation: not checked; this program does not ask for it yet
+        ? Revocation: not checked
     The document looks like a signed file, but is damaged.
 `
 	if got := Text(i18n.Load(i18n.English), r); got != want {
@@ -92,6 +94,52 @@ func TestNothingIsGoodThatIsNotProved(t *testing.T) {
 		if w := Worst(c, ades.Report{Verdict: s.Verdict, Signatures: []ades.Signature{best(), s}}); w.Mark == Good || s.Verdict == ades.Invalid && w.Mark != Bad {
 			t.Errorf("%s: the file is %s", name, w.Mark)
 		}
+	}
+}
+
+// Valid is said where it is proved, and what is to be said against it with it.
+func TestValid(t *testing.T) {
+	c := i18n.Load(i18n.English)
+	valid := best()
+	valid.Verdict, valid.Reason, valid.Proved = ades.Valid, "", "2026-11-26T09:31:00Z"
+	valid.Stamps = []ades.TimeStamp{{Time: valid.Proved, Authority: "Authority", Counts: true}}
+	valid.CertificateStatus = ades.CertificateStatus{Revocation: "good", Source: "ocsp-network", Updated: "2026-11-26T10:00:00Z"}
+	claimed := valid
+	claimed.Proved, claimed.Stamps, claimed.Notes = "", nil, []cades.Note{ades.NoteClaimed}
+	added := valid
+	added.Signer.Kind = ades.KindTest
+	open := best()
+	revoked := best()
+	revoked.Reason = ades.RevokedNoPOE
+	revoked.CertificateStatus = ades.CertificateStatus{Revocation: "revoked", Source: "crl-file", Updated: "2026-11-26T10:00:00Z", RevokedAt: "2026-11-20T10:00:00Z"}
+	for name, tt := range map[string]struct {
+		s       ades.Signature
+		verdict Mark
+		facts   string
+		worst   Mark // of a file with this and a valid one
+	}{
+		"valid":       {valid, Good, "✓✓✓✓", Good},
+		"claimed":     {claimed, Remark, "✓✓?✓", Remark},
+		"added":       {added, Remark, "✓?✓✓", Remark},
+		"not checked": {open, Open, "✓✓??", Open},
+		"revoked":     {revoked, Open, "✓??✗", Open},
+	} {
+		facts := ""
+		for _, f := range Facts(c, tt.s) {
+			facts += string(f.Mark)
+		}
+		file := ades.Report{Verdict: tt.s.Verdict, Signatures: []ades.Signature{tt.s, valid}}
+		if v, w := Verdict(c, tt.s), Worst(c, file); v.Mark != tt.verdict || facts != tt.facts || w.Mark != tt.worst {
+			t.Errorf("%s: %+v, %s, %+v", name, v, facts, w)
+		}
+	}
+	for i, want := range []string{"When: by 26 November 2026 09:31 UTC, proved by a time stamp of Authority", "Revocation: certificate valid on 26 November 2026 10:00 UTC, according to the OCSP service"} {
+		if got := Facts(c, valid)[2+i].Text; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := Facts(c, revoked)[3].Text; got != "Revocation: revoked on 20 November 2026 10:00 UTC, according to a revocation list in the file" {
+		t.Errorf("%q", got)
 	}
 }
 

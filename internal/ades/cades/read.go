@@ -292,6 +292,9 @@ func hashOf(v value) (crypto.Hash, error) {
 	return h, nil
 }
 
+// ContentType is the kind of the content: an object identifier in dots (RFC 5652 §5.2).
+func (f *File) ContentType() string { return f.contentType }
+
 // IsSigned says whether bytes look like the start of a signed file.
 func IsSigned(start []byte) bool {
 	s := &stream{r: bufio.NewReader(bytes.NewReader(start))}

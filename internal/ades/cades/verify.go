@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/softwarecie/cie/internal/ades/revocation"
 )
 
 // A Reason says what is wrong with a signature, in the words of ETSI EN 319 102-1
@@ -50,8 +52,7 @@ const (
 	NoteNoTime      Note = "no-time"             // no time is claimed
 	NoteFuture      Note = "time-future"         // claimed time is to come
 	NoteOutside     Note = "time-outside"        // claimed time is outside the certificate's validity
-	NoteStamp       Note = "time-stamp"          // there are time stamps, and nobody here checks them
-	NoteEmbedded    Note = "revocation-inside"   // there is revocation data, and nobody here checks it
+	NoteArchive     Note = "archive-stamp"       // there are archive time stamps, and nobody here checks them
 	NoteCertificate Note = "certificate-strange" // a certificate in the file cannot be read
 )
 
@@ -66,25 +67,29 @@ type Signature struct {
 	Failure     *Failure // nil: nothing is wrong with it
 	Notes       []Note
 	Counter     []Signature // counter-signatures, which sign this one's value
+
+	Value  []byte          // of the signature: what time stamps are made over
+	Stamps [][]byte        // signature-time-stamps, as received: nobody here checks them
+	Proofs revocation.Data // answers about certificates in the file, not judged here
 }
 
-// Verify judges all signatures at a time. A file without any is not signed.
-func (f *File) Verify(now time.Time) []Signature {
+// Verify judges all signatures at a time, with certificates that are not in the file.
+// A file without any signature is not signed.
+func (f *File) Verify(now time.Time, more ...*x509.Certificate) []Signature {
 	certificates, strange := f.Certificates()
-	all := make([]Signature, len(f.signers))
+	certificates = append(certificates, more...)
+	all, proofs := make([]Signature, len(f.signers)), f.Proofs()
 	for i, raw := range f.signers {
 		all[i] = judge(raw, certificates, now, f.check)
+		all[i].Proofs = all[i].Proofs.With(proofs)
 		if strange {
 			all[i].note(NoteCertificate)
 		}
 		if f.Trailing {
 			all[i].note(NoteTrailing)
 		}
-		if len(f.revocation) > 0 && all[i].Level != "CMS" {
-			all[i].note(NoteEmbedded)
-			if all[i].Level == "B-T" {
-				all[i].Level = "B-LT"
-			}
+		if len(f.revocation) > 0 && all[i].Level == "B-T" {
+			all[i].Level = "B-LT"
 		}
 	}
 	return all
@@ -119,6 +124,7 @@ const (
 	attrCertificate    = "1.2.840.113549.1.9.16.2.12"
 	attrCertificateV2  = "1.2.840.113549.1.9.16.2.47"
 	attrStamp          = "1.2.840.113549.1.9.16.2.14"
+	attrCertificates   = "1.2.840.113549.1.9.16.2.23" // certificate and
 	attrValues         = "1.2.840.113549.1.9.16.2.24" // revocation values, an old form
 	attrArchiveStamp   = "1.2.840.113549.1.9.16.2.27"
 	attrArchiveStampV2 = "1.2.840.113549.1.9.16.2.48"
@@ -205,6 +211,16 @@ func (s *signer) one(kind string) *value {
 	return nil
 }
 
+// values are those of an unsigned attribute.
+func (s *signer) values(kind string) (all []value) {
+	for _, a := range s.unsigned {
+		if a.kind == kind {
+			all = append(all, a.values...)
+		}
+	}
+	return all[:min(len(all), maxSigners)]
+}
+
 func has(attributes []attribute, kinds ...string) bool {
 	return slices.ContainsFunc(attributes, func(a attribute) bool { return slices.Contains(kinds, a.kind) })
 }
@@ -232,8 +248,12 @@ func judge(raw value, certificates []*x509.Certificate, now time.Time, covered f
 		}
 	}
 	s.times(&out, now)
-	if has(s.unsigned, attrStamp, attrArchiveStamp, attrArchiveStampV2, attrArchiveStampV3) {
-		out.note(NoteStamp)
+	if has(s.unsigned, attrArchiveStamp, attrArchiveStampV2, attrArchiveStampV3) {
+		out.note(NoteArchive)
+	}
+	out.Value, out.Proofs = s.signature.bytes, s.proofs()
+	for _, v := range s.values(attrStamp) {
+		out.Stamps = append(out.Stamps, v.raw)
 	}
 	out.Counter = s.counter(certificates, now)
 	return out
@@ -443,18 +463,13 @@ func (s *signer) times(out *Signature, now time.Time) {
 
 // counter judges counter-signatures (RFC 5652 §11.4), not those on counter-signatures.
 func (s *signer) counter(certificates []*x509.Certificate, now time.Time) (all []Signature) {
-	for _, a := range s.unsigned {
-		if a.kind != attrCounter {
-			continue
-		}
-		for _, v := range a.values[:min(len(a.values), maxSigners-len(all))] {
-			all = append(all, judge(v, certificates, now, func(c *signer, _ *Signature) error {
-				if c.attrs.tag == 0 {
-					return wrong(FormatFailure, "signed attributes missing")
-				}
-				return c.digested(digestOf(c.hash, s.signature.bytes))
-			}))
-		}
+	for _, v := range s.values(attrCounter) {
+		all = append(all, judge(v, certificates, now, func(c *signer, _ *Signature) error {
+			if c.attrs.tag == 0 {
+				return wrong(FormatFailure, "signed attributes missing")
+			}
+			return c.digested(digestOf(c.hash, s.signature.bytes))
+		}))
 	}
 	return all
 }

@@ -24,18 +24,12 @@ func (q question) crls(c *x509.Certificate) (Status, error) {
 
 // crl asks one list (RFC 5280 §6.3.3), which must be the issuer's own.
 func (q question) crl(raw []byte, c *x509.Certificate) (Status, error) {
-	list, err := x509.ParseRevocationList(raw)
-	switch {
-	case err != nil:
-		return Status{}, fmt.Errorf("%w: %w", ErrFormat, err)
-	case !bytes.Equal(list.RawIssuer, q.issuer.RawSubject):
-		return Status{}, fmt.Errorf("%w: a list of another CA", ErrOther)
-	}
-	if err := strong(q.issuer); err != nil {
+	if err := q.listed(raw); err != nil {
 		return Status{}, err
 	}
-	if err := list.CheckSignatureFrom(q.issuer); err != nil {
-		return Status{}, fmt.Errorf("%w: %w", ErrSigner, err)
+	list, err := x509.ParseRevocationList(raw)
+	if err != nil {
+		return Status{}, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	for _, e := range list.Extensions {
 		if err := scope(e, c); err != nil {
@@ -55,6 +49,37 @@ func (q question) crl(raw []byte, c *x509.Certificate) (Status, error) {
 		}
 	}
 	return s, q.fresh(s, list.NextUpdate)
+}
+
+// listed wants a list of the issuer's, before its many entries are read.
+func (q question) listed(raw []byte) error {
+	var list struct {
+		Signed struct {
+			Raw       asn1.RawContent
+			Version   int `asn1:"optional"`
+			Algorithm pkix.AlgorithmIdentifier
+			Issuer    asn1.RawValue
+		}
+		Algorithm pkix.AlgorithmIdentifier
+		Signature asn1.BitString
+	}
+	if rest, err := asn1.Unmarshal(raw, &list); err != nil || len(rest) > 0 {
+		return fmt.Errorf("%w: list", ErrFormat)
+	}
+	if !bytes.Equal(list.Signed.Issuer.FullBytes, q.issuer.RawSubject) {
+		return fmt.Errorf("%w: a list of another CA", ErrOther)
+	}
+	algorithm, ok := algorithms[list.Algorithm.Algorithm.String()]
+	if !ok || q.issuer.KeyUsage != 0 && q.issuer.KeyUsage&x509.KeyUsageCRLSign == 0 {
+		return fmt.Errorf("%w: weak, or not for lists", ErrSigner)
+	}
+	if err := strong(q.issuer); err != nil {
+		return err
+	}
+	if err := q.issuer.CheckSignature(algorithm, list.Signed.Raw, list.Signature.RightAlign()); err != nil {
+		return fmt.Errorf("%w: %w", ErrSigner, err)
+	}
+	return nil
 }
 
 // scope wants extensions of a list that leave no doubt that the certificate would be
