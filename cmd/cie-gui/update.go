@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/softwarecie/cie/gui"
+	"github.com/softwarecie/cie/internal/network"
 	"github.com/softwarecie/cie/internal/release"
 	"github.com/softwarecie/cie/internal/settings"
 )
@@ -41,7 +42,7 @@ func feedOf(s settings.Settings) (release.Feed, error) {
 		return release.Feed{}, err
 	}
 	f, err := release.NewFeed(feed, releaseKey, program)
-	f.Memory, f.Client = settings.UpdateFile(), release.Through(s.Proxy.Mode, s.Proxy.URL)
+	f.Memory, f.Client = settings.UpdateFile(), network.Through(s.Proxy.Mode, s.Proxy.URL)
 	return f, err
 }
 

@@ -3,11 +3,13 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/softwarecie/cie/internal/i18n"
+	"github.com/softwarecie/cie/internal/network"
 	"github.com/softwarecie/cie/internal/release"
 	"github.com/softwarecie/cie/internal/settings"
 )
@@ -78,15 +80,20 @@ func forbidden(files settings.Files, name string) error {
 	return nil
 }
 
+// way is the way to the network.
+func (a *App) way() *http.Client {
+	if a.Client != nil {
+		return a.Client
+	}
+	return network.Through(a.settings.Proxy.Mode, a.settings.Proxy.URL)
+}
+
 func (a *App) newFeed() (release.Feed, error) {
 	program, err := a.file()
 	if err != nil {
 		return release.Feed{}, err
 	}
 	feed, err := release.NewFeed(a.Feed, a.Key, program)
-	feed.Memory, feed.Client = settings.UpdateFile(), a.Client
-	if feed.Client == nil {
-		feed.Client = release.Through(a.settings.Proxy.Mode, a.settings.Proxy.URL)
-	}
+	feed.Memory, feed.Client = settings.UpdateFile(), a.way()
 	return feed, err
 }

@@ -138,6 +138,9 @@ var rules = []rule{
 		folder: "installer/macos", why: "holds tests only",
 	},
 	{
+		folder: "internal/network", why: "fetches what it is told to, knows no card and no documents",
+	},
+	{
 		folder: "internal/situation", why: "errors of all packages above the card are made with it",
 	},
 	{

@@ -3,13 +3,11 @@ package release
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -62,19 +60,6 @@ func NewFeed(address, key, program string) (Feed, error) {
 	}
 	public, err := ParsePublic([]byte(key))
 	return Feed{Address: address, Key: public}, err
-}
-
-// Through is the way to the network that the settings name: "none", "manual" through
-// the proxy at an address, else as the environment says.
-func Through(mode, address string) *http.Client {
-	proxy := http.ProxyFromEnvironment
-	switch mode {
-	case "none":
-		proxy = nil
-	case "manual":
-		proxy = func(*http.Request) (*url.URL, error) { return url.Parse(address) }
-	}
-	return &http.Client{Transport: &http.Transport{Proxy: proxy, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}}
 }
 
 // Ask fetches the notice, and remembers it.

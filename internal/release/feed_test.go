@@ -194,18 +194,3 @@ func TestNewFeed(t *testing.T) {
 		t.Errorf("in a package: %v", err)
 	}
 }
-
-func TestThrough(t *testing.T) {
-	t.Setenv("HTTPS_PROXY", "")
-	request, err := http.NewRequest(http.MethodGet, "https://example.org", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if Through("none", "").Transport.(*http.Transport).Proxy != nil {
-		t.Error("none is a proxy")
-	}
-	proxy, err := Through("manual", "socks5://proxy.example.org:1080").Transport.(*http.Transport).Proxy(request)
-	if err != nil || proxy.String() != "socks5://proxy.example.org:1080" {
-		t.Errorf("%v, %v", proxy, err)
-	}
-}
