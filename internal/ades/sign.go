@@ -22,11 +22,12 @@ type How struct {
 // A Job is a file on the way to its signature: Prepare, Sign, Finish. Only Prepare and
 // Finish read what others wrote; only Sign uses the key.
 type Job struct {
-	Path   string // of the document
-	Output string // of what is written
-	Format string // of what is written, as in How
-	Size   int64  // of what is signed, in bytes
-	Broken bool   // of the signatures that are there already, one is not valid
+	Path    string    // of the document
+	Output  string    // of what is written
+	Format  string    // of what is written, as in How
+	Size    int64     // of what is signed, in bytes
+	Stamped time.Time // by a time stamp, zero: there is none
+	Broken  bool      // of the signatures that are there already, one is not valid
 
 	source *os.File
 	work   work

@@ -118,9 +118,9 @@ func VerifyFile(ctx context.Context, path, document string, roots *trust.Roots, 
 // VerifyOnline asks the addresses in the certificates too, whether they were revoked:
 // OCSP, then CRLs. Of certificates that nobody known vouches for, nobody is asked.
 func VerifyOnline(ctx context.Context, path, document string, roots *trust.Roots, now time.Time, fetch Fetch) (Report, error) {
-	ctx, cancel := context.WithTimeout(ctx, maxAsking)
+	asking, cancel := context.WithTimeout(ctx, maxAsking)
 	defer cancel()
-	asker := revocation.NewAsker(func(_ context.Context, q revocation.Query) ([]byte, error) { return fetch(ctx, q) })
+	asker := revocation.NewAsker(func(_ context.Context, q revocation.Query) ([]byte, error) { return fetch(asking, q) })
 	return verifyFile(verifier{ctx, roots, now, asker}, path, document)
 }
 

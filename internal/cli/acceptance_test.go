@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,7 @@ type person struct {
 	card   *emulator.Card
 	home   string
 	module string // path of the library for browsers; "": none
+	client *http.Client
 }
 
 func newPerson(t *testing.T, o emulator.Options) *person {
@@ -63,7 +65,7 @@ func (p *person) run(args string, codes ...string) answer {
 		args += " --pin-stdin"
 	}
 	var out, errs bytes.Buffer
-	a := App{In: in, Out: &out, Err: &errs, Getenv: func(name string) string { return map[string]string{"CIE_LANG": "en"}[name] }, Cards: cie.InSlots(p.cards)}
+	a := App{In: in, Out: &out, Err: &errs, Getenv: func(name string) string { return map[string]string{"CIE_LANG": "en"}[name] }, Cards: cie.InSlots(p.cards), Client: p.client}
 	status := a.Run(context.Background(), append(strings.Fields(args), "--json"))
 	r := answer{status: status, out: out.String(), err: errs.String()}
 	if err := json.Unmarshal(out.Bytes(), &r.result); err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -12,36 +13,46 @@ import (
 
 	"github.com/softwarecie/cie/internal/ades"
 	"github.com/softwarecie/cie/internal/ades/apart"
+	"github.com/softwarecie/cie/internal/ades/revocation"
 	"github.com/softwarecie/cie/internal/cie"
+	"github.com/softwarecie/cie/internal/network"
 	"github.com/softwarecie/cie/internal/report"
 	"github.com/softwarecie/cie/internal/secret"
+	"github.com/softwarecie/cie/internal/trust"
 )
 
 // signedInfo is one signed document in an answer.
 type signedInfo struct {
-	File   string `json:"file"`   // that was signed
-	Output string `json:"output"` // that was written
-	Size   int64  `json:"size"`   // of the document, in bytes
+	File   string `json:"file"`                  // that was signed
+	Output string `json:"output"`                // that was written
+	Size   int64  `json:"size"`                  // of the document, in bytes
+	Level  string `json:"level,omitempty"`       // of what was signed: "B-B", "B-T"
+	Proved string `json:"proved_time,omitempty"` // RFC 3339; by the time stamp
 }
 
 func (a *App) signCommand() *cobra.Command {
 	var how ades.How
+	timestamp := ""
 	c := a.command("sign FILE…", "cli.sign",
-		"  cie sign contract.pdf\n  cie sign --output signed *.pdf\n  cie sign --detached photo.jpg\n  cie sign contract.pdf.p7m",
-		func(ctx context.Context, files []string) error { return a.sign(ctx, files, how) })
+		"  cie sign contract.pdf\n  cie sign --output signed *.pdf\n  cie sign --detached photo.jpg\n  cie sign contract.pdf.p7m\n  cie sign --timestamp https://tsa.example.org letter.txt",
+		func(ctx context.Context, files []string) error { return a.sign(ctx, files, how, timestamp) })
 	c.Long = a.t("cli.sign") + "\n\n" + a.t("cli.sign.long") + "\n\n" + a.t("note.fea")
 	c.Flags().StringVar(&how.Format, "format", ades.Auto, a.t("cli.flag.format", "names", strings.Join(ades.Formats()[1:], ", ")))
 	c.Flags().BoolVar(&how.Detached, "detached", false, a.t("cli.flag.detached"))
 	c.Flags().BoolVar(&how.Nested, "nested", false, a.t("cli.flag.nested"))
 	c.Flags().StringVarP(&how.Output, "output", "o", "", a.t("cli.flag.output-or-folder"))
+	c.Flags().StringVar(&timestamp, "timestamp", "", a.t("cli.flag.timestamp"))
 	a.consentFlags(c, false)
 	return a.codeFlags(c, "pin")
 }
 
 // sign reads all files, has the card sign them one after another with one PIN, lets
-// the card go, and then writes what was signed: nothing of others is read while the
-// card is open.
-func (a *App) sign(ctx context.Context, files []string, how ades.How) error {
+// the card go, and then asks for time stamps, if it has to, and writes what was signed:
+// nothing of others is read while the card is open.
+func (a *App) sign(ctx context.Context, files []string, how ades.How, timestamp string) error {
+	if timestamp != "" && network.Check(timestamp) != nil {
+		return a.usage("timestamp", "address", timestamp)
+	}
 	if !slices.Contains(ades.Formats(), how.Format) {
 		return a.usage("format", "name", how.Format, "names", strings.Join(ades.Formats(), ", "))
 	}
@@ -58,7 +69,18 @@ func (a *App) sign(ctx context.Context, files []string, how ades.How) error {
 	if err != nil {
 		return err
 	}
+	for _, j := range jobs {
+		if timestamp == "" {
+			break
+		}
+		if err := j.CanStamp(); err != nil {
+			return err
+		}
+	}
 	err = a.withPIN(ctx, func(t cie.Target, pin *secret.Buffer) error { return a.signJobs(ctx, t, pin, jobs) }, func() {})
+	if failed := a.stampJobs(ctx, jobs, timestamp); err == nil {
+		err = failed
+	}
 	return a.finishJobs(ctx, jobs, err)
 }
 
@@ -108,6 +130,27 @@ func (a *App) signJobs(ctx context.Context, t cie.Target, pin *secret.Buffer, jo
 	return nil
 }
 
+// stampJobs asks for a time stamp on each signature; a service that fails is not asked
+// again.
+func (a *App) stampJobs(ctx context.Context, jobs []*ades.Job, address string) error {
+	for _, j := range jobs {
+		if address == "" || !j.Signed() {
+			continue
+		}
+		if err := j.Stamp(ctx, a.fetch(a.way()), address, time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetch asks the network as the documents' packages need it.
+func (a *App) fetch(way *http.Client) ades.Fetch {
+	return func(ctx context.Context, q revocation.Query) ([]byte, error) {
+		return network.Fetch(ctx, way, network.Request(q))
+	}
+}
+
 // finishJobs writes what was signed, also where the card did not get to the end. The
 // error is the first.
 func (a *App) finishJobs(ctx context.Context, jobs []*ades.Job, err error) error {
@@ -120,29 +163,39 @@ func (a *App) finishJobs(ctx context.Context, jobs []*ades.Job, err error) error
 			err = cmp.Or(err, failed)
 			continue
 		}
-		a.result.Signed = append(a.result.Signed, signedInfo{j.Path, j.Output, j.Size})
+		s := signedInfo{File: j.Path, Output: j.Output, Size: j.Size, Level: "B-B"}
 		a.print("✓ %s", a.t("cli.signed", "file", j.Output))
+		if at := j.Stamped; !at.IsZero() {
+			s.Level, s.Proved = "B-T", at.UTC().Format(time.RFC3339)
+			a.say("  " + a.t("cli.stamped", "date", a.messages.Date(at), "time", at.UTC().Format("15:04")))
+		}
+		a.result.Signed = append(a.result.Signed, s)
 	}
 	return err
 }
 
 func (a *App) verifyFilesCommand() *cobra.Command {
-	document := ""
-	c := a.command("verify FILE…", "cli.verify", "  cie verify contract.pdf.p7m\n  cie verify --document photo.jpg photo.jpg.p7s\n  cie verify --json *.p7m",
-		func(ctx context.Context, files []string) error { return a.verifyFiles(ctx, files, document) })
+	document, online := "", false
+	c := a.command("verify FILE…", "cli.verify", "  cie verify contract.pdf.p7m\n  cie verify --document photo.jpg photo.jpg.p7s\n  cie verify --json *.p7m\n  cie verify --online contract.pdf.p7m",
+		func(ctx context.Context, files []string) error { return a.verifyFiles(ctx, files, document, online) })
 	c.Long = a.t("cli.verify") + "\n\n" + a.t("cli.verify.long")
 	c.Flags().StringVar(&document, "document", "", a.t("cli.flag.document"))
+	c.Flags().BoolVar(&online, "online", false, a.t("cli.flag.online"))
 	return c
 }
 
 // verifyFiles tells what is known of each file. The error is the worst verdict.
-func (a *App) verifyFiles(ctx context.Context, files []string, document string) error {
+func (a *App) verifyFiles(ctx context.Context, files []string, document string, online bool) error {
 	if len(files) > 1 && document != "" {
 		return a.usage("one-file")
 	}
+	verify := apart.VerifyFile
+	if online {
+		verify = a.verifyOnline
+	}
 	var worst error
 	for _, file := range files {
-		r, err := apart.VerifyFile(ctx, file, document, a.holder.Roots, time.Now())
+		r, err := verify(ctx, file, document, a.holder.Roots, time.Now())
 		if err != nil {
 			return err
 		}
@@ -152,6 +205,15 @@ func (a *App) verifyFiles(ctx context.Context, files []string, document string) 
 		}
 	}
 	return worst
+}
+
+// verifyOnline asks those whom the certificates name too: they are strangers.
+func (a *App) verifyOnline(ctx context.Context, file, document string, roots *trust.Roots, now time.Time) (ades.Report, error) {
+	way := a.Client
+	if way == nil {
+		way = network.Public(a.way())
+	}
+	return apart.VerifyOnline(ctx, file, document, roots, now, a.fetch(way))
 }
 
 func (a *App) extractCommand() *cobra.Command {
@@ -177,7 +239,7 @@ func (a *App) extract(ctx context.Context, files []string, output string, innerm
 			return err
 		}
 		a.tell(e.Report)
-		a.result.Extracted = append(a.result.Extracted, signedInfo{file, e.Output, e.Size})
+		a.result.Extracted = append(a.result.Extracted, signedInfo{File: file, Output: e.Output, Size: e.Size})
 		a.print("→ %s", a.t("cli.extracted", "file", e.Output))
 		if e.Guessed {
 			a.say("  " + a.t("cli.extract.guessed"))

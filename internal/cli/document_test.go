@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,4 +110,61 @@ func TestVerifyInvalid(t *testing.T) {
 	if len(r.Extracted) != 1 || filepath.Base(r.Extracted[0].Output) != "forged.INVALID.txt" {
 		t.Errorf("%+v", r.Extracted)
 	}
+}
+
+// A signature that gets no time stamp is there all the same, and the service is asked
+// only when the card has signed everything.
+func TestSignWithoutTimeStamp(t *testing.T) {
+	p := newPerson(t, emulator.Options{})
+	asked, answer := 0, http.StatusServiceUnavailable
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		if r.Header.Get("Content-Type") != "application/timestamp-query" || len(p.card.Ledger()) == 0 {
+			t.Errorf("%s %s, before the PIN", r.Method, r.URL)
+		}
+		w.WriteHeader(answer)
+	}))
+	defer server.Close()
+	p.client = server.Client()
+	files := p.documents("a.txt", "b.txt", "c.txt")
+	p.wants("no address", p.run("sign --timestamp tsa "+files[0], "12345678"), 2, "CIE-APP-02", 0)
+	p.wants("a password in it", p.run("sign --timestamp http://me:secret@tsa.example.org "+files[0], "12345678"), 2, "CIE-APP-02", 0)
+	r := p.run("sign --timestamp "+server.URL+" "+files[0]+" "+files[1], "12345678")
+	p.wants("no answer", r, 17, "CIE-SIG-12", 1)
+	if len(r.Signed) != 2 || r.Signed[1].Level != "B-B" || r.Signed[1].Proved != "" || asked != 2 {
+		t.Errorf("%+v, asked %d times", r.Signed, asked)
+	}
+	answer = http.StatusOK
+	p.wants("an answer that is none", p.run("sign --timestamp "+server.URL+" "+files[2], "12345678"), 17, "CIE-SIG-13", 2)
+	for _, file := range files {
+		if _, err := os.Stat(file + ".p7m"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Without --online nobody is asked.
+func TestVerifyAsksOnlyIfTold(t *testing.T) {
+	p := newPerson(t, emulator.Options{})
+	file := p.documents("a.txt")[0]
+	p.wants("signed", p.run("sign "+file, "12345678"), 0, "", 1)
+	asked := 0
+	p.client = &http.Client{Transport: nobody(func() { asked++ })}
+	r := p.run("verify " + file + ".p7m")
+	if r.Reports[0].Signatures[0].Revocation != "not-asked" || asked != 0 {
+		t.Errorf("%+v, asked %d times", r.Reports[0], asked)
+	}
+	r = p.run("verify --online " + file + ".p7m")
+	p.wants("no answer", r, 16, "CIE-SIG-04", 1)
+	if s := r.Reports[0].Signatures[0]; s.Revocation != "unknown" || s.Reason != "TRY_LATER" || s.Why == "" {
+		t.Errorf("%+v", s)
+	}
+}
+
+// nobody answers.
+type nobody func()
+
+func (n nobody) RoundTrip(*http.Request) (*http.Response, error) {
+	n()
+	return nil, errors.New("no network")
 }

@@ -37,6 +37,7 @@ const (
 	exitNotSigned  = 14 // not as the project signed it
 	exitInvalid    = 15 // a signature of a document is not valid; no signed file
 	exitUnverified = 16 // a signature of a document cannot be verified
+	exitNoStamp    = 17 // signed, but without the time stamp
 )
 
 // statuses is what each error means for a script; what says more comes first.
@@ -52,6 +53,9 @@ var statuses = []struct {
 	{ades.ErrUnsigned, exitInvalid},
 	{ades.ErrUndetermined, exitUnverified},
 	{apart.ErrStopped, exitUnverified},
+	{ades.ErrStampNetwork, exitNoStamp},
+	{ades.ErrStampRefused, exitNoStamp},
+	{ades.ErrStampUnfit, exitRefused},
 	{ades.ErrExists, exitRefused},
 	{ades.ErrArchived, exitRefused},
 	{ades.ErrExpired, exitRefused},

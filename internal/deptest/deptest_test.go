@@ -171,7 +171,7 @@ var rules = []rule{
 		why: "limits of the system, for whoever needs them",
 	},
 	{
-		folder: "internal/ades/apart", may: []string{"internal/ades", "internal/confine", "internal/secret", "internal/situation", "internal/trust"},
+		folder: "internal/ades/apart", may: []string{"internal/ades", "internal/ades/revocation", "internal/confine", "internal/secret", "internal/situation", "internal/trust"},
 		never: []string{"applet", "pcsc", "internal/cie"}, modules: anything,
 		why: "documents of others are parsed without access to the card",
 	},

@@ -160,6 +160,9 @@ var situations = map[string]situation{
 	"file-changed":           {"CIE-SIG-09", unchanged},
 	"format-unfit":           {"CIE-SIG-10", unchanged},
 	"signature-stopped":      {"CIE-SIG-11", unchanged},
+	"stamp-network":          {"CIE-SIG-12", unchanged},
+	"stamp-refused":          {"CIE-SIG-13", unchanged},
+	"stamp-unfit":            {"CIE-SIG-14", unchanged},
 
 	"release-no-key":    {"CIE-REL-01", unchanged},
 	"release-key":       {"CIE-REL-02", unchanged},

@@ -4,10 +4,11 @@
 package apart
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/softwarecie/cie/internal/ades"
+	"github.com/softwarecie/cie/internal/ades/revocation"
 	"github.com/softwarecie/cie/internal/confine"
 	"github.com/softwarecie/cie/internal/secret"
 	"github.com/softwarecie/cie/internal/situation"
@@ -50,6 +52,21 @@ type request struct {
 	Extract   bool
 	Output    string
 	Innermost bool
+
+	Online bool
+}
+
+// A message is what it says: a question to the network, which it has not, or its answer,
+// which is the last.
+type message struct {
+	Query  *revocation.Query `json:",omitempty"`
+	Answer *answer           `json:",omitempty"`
+}
+
+// A reply is what the network says to a question.
+type reply struct {
+	Content []byte
+	Failed  string
 }
 
 // An answer is what it says.
@@ -60,13 +77,20 @@ type answer struct {
 
 // VerifyFile is ades.VerifyFile.
 func VerifyFile(ctx context.Context, path, document string, roots *trust.Roots, now time.Time) (ades.Report, error) {
-	e, err := call(ctx, request{Path: path, Document: document, Added: der(roots), Now: now})
+	e, err := call(ctx, request{Path: path, Document: document, Added: der(roots), Now: now}, nil)
+	return e.Report, err
+}
+
+// VerifyOnline is ades.VerifyOnline. The process that reads the file has no network:
+// this one asks for it, within limits of its own.
+func VerifyOnline(ctx context.Context, path, document string, roots *trust.Roots, now time.Time, fetch ades.Fetch) (ades.Report, error) {
+	e, err := call(ctx, request{Path: path, Document: document, Added: der(roots), Now: now, Online: true}, fetch)
 	return e.Report, err
 }
 
 // Extract is ades.Extract.
 func Extract(ctx context.Context, path, output string, innermost bool, roots *trust.Roots, now time.Time) (ades.Extraction, error) {
-	return call(ctx, request{Path: path, Output: output, Innermost: innermost, Extract: true, Added: der(roots), Now: now})
+	return call(ctx, request{Path: path, Output: output, Innermost: innermost, Extract: true, Added: der(roots), Now: now}, nil)
 }
 
 func der(roots *trust.Roots) (all [][]byte) {
@@ -76,8 +100,8 @@ func der(roots *trust.Roots) (all [][]byte) {
 	return all
 }
 
-// call has another process of this program do it.
-func call(ctx context.Context, r request) (ades.Extraction, error) {
+// call has another process of this program do it. Fetch is nil where it may ask nobody.
+func call(ctx context.Context, r request, fetch ades.Fetch) (ades.Extraction, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return ades.Extraction{}, err
@@ -86,19 +110,24 @@ func call(ctx context.Context, r request) (ades.Extraction, error) {
 		return ades.Extraction{}, err
 	}
 	defer func() { _ = os.RemoveAll(r.Folder) }()
-	in, err := json.Marshal(r)
+	c := exec.CommandContext(ctx, program, command) //nolint:gosec // this program
+	c.Env = append(c.Environ(), "TMPDIR="+r.Folder)
+	in, err := c.StdinPipe()
 	if err != nil {
 		return ades.Extraction{}, err
 	}
-	var out bytes.Buffer
-	c := exec.CommandContext(ctx, program, command) //nolint:gosec // this program
-	c.Stdin, c.Stdout = bytes.NewReader(in), &limited{&out, maxAnswer}
-	c.Env = append(c.Environ(), "TMPDIR="+r.Folder)
-	var a answer
-	err = c.Run()
-	if err == nil {
-		err = json.Unmarshal(out.Bytes(), &a)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return ades.Extraction{}, err
 	}
+	if err := c.Start(); err != nil {
+		return ades.Extraction{}, &ades.FileError{Err: fmt.Errorf("%w: %w", ErrStopped, err), File: r.Path}
+	}
+	a, err := talk(ctx, r, in, io.LimitReader(out, maxAnswer), fetch)
+	if err != nil {
+		_ = c.Process.Kill() // it may not have ended
+	}
+	err = cmp.Or(c.Wait(), err)
 	switch {
 	case ctx.Err() != nil:
 		return ades.Extraction{}, ctx.Err()
@@ -108,17 +137,43 @@ func call(ctx context.Context, r request) (ades.Extraction, error) {
 	return a.Extraction, a.Failure.err()
 }
 
-// limited refuses what is beyond its limit.
-type limited struct {
-	io.Writer
-	left int
-}
+// Limits on what the process may ask for, whatever it says.
+const (
+	maxQueries = 500
+	maxFetch   = 32 << 20 // bytes
+	patience   = 10 * time.Second
+)
 
-func (l *limited) Write(p []byte) (int, error) {
-	if l.left -= len(p); l.left < 0 {
-		return 0, io.ErrShortWrite
+// talk tells the process what to do, and asks the network for it until it has an answer.
+func talk(ctx context.Context, r request, in io.WriteCloser, out io.Reader, fetch ades.Fetch) (answer, error) {
+	defer in.Close()
+	say, hear := json.NewEncoder(in), json.NewDecoder(out)
+	if err := say.Encode(r); err != nil {
+		return answer{}, err
 	}
-	return l.Writer.Write(p)
+	for range maxQueries {
+		var m message
+		if err := hear.Decode(&m); err != nil {
+			return answer{}, err
+		}
+		if m.Answer != nil {
+			return *m.Answer, nil
+		}
+		if m.Query == nil || fetch == nil {
+			break
+		}
+		q := *m.Query
+		q.Limit, q.Patience = min(q.Limit, maxFetch), min(q.Patience, patience)
+		content, err := fetch(ctx, q)
+		told := reply{Content: content}
+		if err != nil {
+			told = reply{Failed: err.Error()}
+		}
+		if err := say.Encode(told); err != nil {
+			return answer{}, err
+		}
+	}
+	return answer{}, errors.New("it asks for what it may not have")
 }
 
 // Serve is what a program's main begins with. In the process that call starts it
@@ -137,7 +192,8 @@ func Serve() {
 
 func serve(in io.Reader, out io.Writer) error {
 	var r request
-	if err := json.NewDecoder(in).Decode(&r); err != nil {
+	hear, say := json.NewDecoder(in), json.NewEncoder(out)
+	if err := hear.Decode(&r); err != nil {
 		return err
 	}
 	roots, err := rootsOf(r.Added)
@@ -148,13 +204,33 @@ func serve(in io.Reader, out io.Writer) error {
 		return err
 	}
 	var a answer
-	if r.Extract {
+	switch {
+	case r.Extract:
 		a.Extraction, err = ades.Extract(context.Background(), r.Path, r.Output, r.Innermost, roots, r.Now)
-	} else {
+	case r.Online:
+		a.Extraction.Report, err = ades.VerifyOnline(context.Background(), r.Path, r.Document, roots, r.Now, asking(say, hear))
+	default:
 		a.Extraction.Report, err = ades.VerifyFile(context.Background(), r.Path, r.Document, roots, r.Now)
 	}
 	a.Failure = failureOf(err)
-	return json.NewEncoder(out).Encode(a)
+	return say.Encode(message{Answer: &a})
+}
+
+// asking has the process that called ask the network.
+func asking(say *json.Encoder, hear *json.Decoder) ades.Fetch {
+	return func(ctx context.Context, q revocation.Query) ([]byte, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		var told reply
+		if err := errors.Join(say.Encode(message{Query: &q}), hear.Decode(&told)); err != nil {
+			return nil, err
+		}
+		if told.Failed != "" {
+			return nil, errors.New(told.Failed)
+		}
+		return told.Content, nil
+	}
 }
 
 func rootsOf(added [][]byte) (*trust.Roots, error) {

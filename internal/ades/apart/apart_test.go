@@ -8,10 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/softwarecie/cie/internal/ades"
+	"github.com/softwarecie/cie/internal/ades/revocation"
 	"github.com/softwarecie/cie/internal/trust"
 )
 
@@ -70,6 +73,50 @@ func TestSame(t *testing.T) {
 		}
 	}
 }
+
+// What the other process may know of the network is what this one tells it.
+func TestOnline(t *testing.T) {
+	day := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	believed, path := roots(t), vectors+"/cades/t.p7m"
+	var asked []string
+	fetch := func(_ context.Context, q revocation.Query) ([]byte, error) {
+		asked = append(asked, q.URL)
+		if q.Body != nil || q.Limit > maxFetch || q.Patience > patience {
+			return nil, errors.New("no responder")
+		}
+		return os.ReadFile(filepath.Join(vectors, "pki", filepath.Base(q.URL)))
+	}
+	want, err := ades.VerifyOnline(t.Context(), path, "", believed, day, fetch)
+	if err != nil || want.Verdict != ades.Valid {
+		t.Fatalf("%+v, %v", want, err)
+	}
+	here := asked
+	asked = nil
+	got, err := VerifyOnline(t.Context(), path, "", believed, day, fetch)
+	if err != nil || text(t, got) != text(t, want) || !slices.Equal(asked, here) {
+		t.Errorf("%v, asked %v\n%s\nwant\n%s", err, asked, text(t, got), text(t, want))
+	}
+}
+
+// A process that asks without being allowed to, or without end, is ended.
+func TestAsksTooMuch(t *testing.T) {
+	question := strings.Repeat(`{"Query":{"URL":"http://example.org"}}`+"\n", 2*maxQueries)
+	asked := 0
+	fetch := func(context.Context, revocation.Query) ([]byte, error) { asked++; return nil, nil }
+	for _, f := range []ades.Fetch{nil, fetch} {
+		if _, err := talk(t.Context(), request{}, nowhere{}, strings.NewReader(question), f); err == nil {
+			t.Error("it was answered")
+		}
+	}
+	if asked != maxQueries {
+		t.Errorf("asked %d times", asked)
+	}
+}
+
+type nowhere struct{}
+
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+func (nowhere) Close() error                { return nil }
 
 // The document beside a detached signature is found, and may be read.
 func TestBeside(t *testing.T) {

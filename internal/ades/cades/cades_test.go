@@ -187,6 +187,38 @@ func TestSign(t *testing.T) {
 	}
 }
 
+// A time stamp changes nothing of what is signed, whatever else is in the file.
+func TestStamp(t *testing.T) {
+	c, key := holder()
+	token := element(tagSequence, []byte{tagInteger, 1, 7})
+	for _, name := range []string{"", "lt", "b-two"} {
+		content := bytes.NewBufferString("document")
+		d := &Draft{Certificate: c, Time: vectorTime}
+		if name != "" {
+			var err error
+			content.Reset()
+			if d.Existing, err = Read(bytes.NewReader(vector(t, "cades/"+name+".p7m")), content); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.Size, d.Digest = int64(content.Len()), sha256.Sum256(content.Bytes())
+		s, err := d.Sign(opaque{key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Stamp(token)
+		var out bytes.Buffer
+		if err := s.Write(&out, content); err != nil {
+			t.Fatal(err)
+		}
+		_, all := readAndVerify(t, out.Bytes(), nil)
+		at := slices.IndexFunc(all, func(found Signature) bool { return bytes.Equal(found.Value, s.Value) })
+		if at < 0 || all[at].Failure != nil || len(all[at].Stamps) != 1 || !bytes.Equal(all[at].Stamps[0], token) || all[at].Level == "B-B" {
+			t.Errorf("%s: %+v", name, all)
+		}
+	}
+}
+
 // The signed attributes are those of the profile, with their fixed encodings.
 func TestAttributes(t *testing.T) {
 	file := sign(t, []byte("document"), nil)

@@ -50,6 +50,7 @@ var (
 	forDigest  = fixed("302F06092A864886F70D01090431220420") // attribute message-digest, up to the digest
 	forTime    = fixed("06092A864886F70D010905")             // attribute signing-time
 	forSigner  = fixed("060B2A864886F70D010910022F")         // attribute signing-certificate-v2
+	forStamp   = fixed("060B2A864886F70D010910020E")         // attribute signature-time-stamp
 	versions   = map[byte][]byte{1: {2, 1, 1}, 3: {2, 1, 3}, 4: {2, 1, 4}, 5: {2, 1, 5}}
 )
 
@@ -63,6 +64,10 @@ func fixed(s string) []byte {
 
 // A Signed is a whole signed file but for its content.
 type Signed struct {
+	Value []byte // of the signature: what a time stamp is made over
+
+	draft      *Draft
+	fields     []byte // of its SignerInfo
 	head, tail []byte
 	digest     [sha256.Size]byte
 	size       int64
@@ -94,9 +99,17 @@ func (d *Draft) Sign(key crypto.Signer) (*Signed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.around(element(tagSequence,
-		versions[1], element(tagSequence, d.Certificate.RawIssuer, serial), sha256ID,
-		element(tag0, attributes), sha256RSA, element(tagOctets, signature))), nil
+	s := &Signed{Value: signature, draft: d, digest: d.Digest, size: d.Size, attached: !d.Detached}
+	s.fields = slices.Concat(versions[1], element(tagSequence, d.Certificate.RawIssuer, serial), sha256ID,
+		element(tag0, attributes), sha256RSA, element(tagOctets, signature))
+	s.around(element(tagSequence, s.fields))
+	return s, nil
+}
+
+// Stamp adds a time stamp over the value of the signature: level B-T (ETSI EN 319 122-1
+// V1.3.1 §5.3). Whether it is one is for others to know.
+func (s *Signed) Stamp(token []byte) {
+	s.around(element(tagSequence, s.fields, element(tag1, element(tagSequence, forStamp, element(tagSet, token)))))
 }
 
 // archived says whether an archive time stamp covers everything, so that adding
@@ -145,7 +158,8 @@ func (d *Draft) contentType() []byte {
 }
 
 // around puts everything else around a SignerInfo, with all lengths.
-func (d *Draft) around(signer []byte) *Signed {
+func (s *Signed) around(signer []byte) {
+	d := s.draft
 	algorithms, signers := [][]byte{sha256ID}, [][]byte{signer}
 	certificates := [][]byte{d.Certificate.Raw}
 	for _, c := range d.Issuers {
@@ -165,10 +179,7 @@ func (d *Draft) around(signer []byte) *Signed {
 		}
 	}
 	before := slices.Concat(versions[d.version()], once(tagSet, algorithms...))
-	s := &Signed{
-		tail:   slices.Concat(once(tag0, certificates...), revocation, setOf(tagSet, signers...)),
-		digest: d.Digest, size: d.Size, attached: !d.Detached,
-	}
+	s.tail = slices.Concat(once(tag0, certificates...), revocation, setOf(tagSet, signers...))
 	kind, size := d.contentType(), d.Size
 	content := element(tagSequence, kind)
 	if s.attached {
@@ -185,7 +196,6 @@ func (d *Draft) around(signer []byte) *Signed {
 	explicit := header(tag0, int64(len(data))+inside)
 	all := int64(len(signedData)+len(explicit)+len(data)) + inside
 	s.head = slices.Concat(header(tagSequence, all), signedData, explicit, data, before)
-	return s
 }
 
 func raws(values []value) [][]byte {

@@ -56,6 +56,7 @@ will do. What a person confirms by typing a word, a script says with ` + "`--acc
 | 14 | files of a release, the installed programs, or the notice of a newer version are not as the project signed them |
 | 15 | a signature of a document is not valid, or the file is no signed file |
 | 16 | a signature of a document cannot be verified, or not now: see [signatures.md](signatures.md) |
+| 17 | signed, but without the time stamp that was asked for |
 
 ## JSON
 
@@ -89,7 +90,7 @@ With ` + "`--json`" + ` every answer is one object.
 | ` + "`packages`" + ` | installed, as they were signed: ` + "`name`, `version`, `format` (`deb`, `rpm`, `arch`, `tar`, `msi`, `single`), `files` (how many)" + ` (` + "`version --verify`" + `) |
 | ` + "`files`" + ` | as they were signed (` + "`version --verify FILE`" + `) |
 | ` + "`newest`" + ` | ` + "`version`, `date`, `notes` (address), `expires`, `newer` (than this program)" + ` (` + "`update`" + `) |
-| ` + "`signed`, `extracted`" + ` | ` + "`file`, `output` (file written), `size` (of the document)" + ` (` + "`sign`, `extract`" + `) |
+| ` + "`signed`, `extracted`" + ` | ` + "`file`, `output` (file written), `size` (of the document), `level` (`B-B`, `B-T`), `proved_time` (by the time stamp)" + ` (` + "`sign`, `extract`" + `) |
 | ` + "`reports`" + ` | of each signed file: ` + "`file`, `format`, `encoding`, `detached`, `document`, `size`, `sha256`, `verdict` (`valid`, `undetermined`, `invalid`), `signatures`, `inside` (the same of a signed file within), `detail`" + `; of each signature: ` + "`verdict`, `reason` (ETSI EN 319 102-1), `detail`, `intact`, `covers` (`document`, `signature`), `level`, `signer` (`kind`: `cie`, `test`, `other`; `name`, `tax_code`, `issuer`, `from`, `expires`, `serial`), `claimed_time`, `proved_time`, `time_stamps` (`time`, `authority`, `issuer`, `known`, `revocation`, `counts`, `reason`, `detail`), `revocation` (`good`, `revoked`, `suspended`, `unknown`, `not-asked`), `revocation_source` (`ocsp` or `crl`, then `-file` or `-network`), `revocation_time` (as of when), `revoked_at`, `revocation_detail`, `notes`, `counter_signatures`" + ` (` + "`verify`, `extract`" + `) |
 
 ## Commands
