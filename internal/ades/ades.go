@@ -1,6 +1,7 @@
 // Package ades signs files, and verifies signed ones. It tells the facts about a
 // signature apart: whether the document is intact, who signed, when, and whether
-// anybody asked if the certificate was revoked. It asks no network, and knows no card.
+// the certificate was revoked. It asks a network only through a function that it is
+// given, and knows no card.
 package ades
 
 import (

@@ -102,6 +102,21 @@ func TestLongTerm(t *testing.T) {
 	}
 }
 
+// A signature that leaves a part of the document unsigned is never called valid.
+func TestPart(t *testing.T) {
+	f, err := cades.Read(strings.NewReader(readFile(t, vectors+"/cades/lt.p7m")), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificates, _ := f.Certificates()
+	v := verifier{ctx: t.Context(), roots: roots(t), now: vectorTime}
+	for covers, want := range map[string]Verdict{"document": Valid, "revision": Valid, "part": Undetermined, "nothing": Undetermined} {
+		if s := v.judge(f.Verify(vectorTime)[0], certificates, covers); s.Verdict != want || want != Valid && s.Reason != cades.SigConstraintsFailure {
+			t.Errorf("%s: %+v", covers, s)
+		}
+	}
+}
+
 // Where one of the proofs in a file is changed, the file is not valid any more; and for
 // whatever is changed, never is another fact told.
 func TestForgedProofs(t *testing.T) {

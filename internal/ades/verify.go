@@ -198,8 +198,7 @@ func (v verifier) judge(s cades.Signature, others []*x509.Certificate, covers st
 		}
 	}
 	if out.Reason == "" && out.Intact && s.Certificate != nil {
-		out.Verdict = Valid
-		out.remarks(best)
+		out.accept(best)
 	}
 	for _, c := range s.Counter {
 		c.Proofs = c.Proofs.With(s.Proofs)
@@ -211,8 +210,14 @@ func (v verifier) judge(s cades.Signature, others []*x509.Certificate, covers st
 	return out
 }
 
-// remarks are what is to be said of a valid signature all the same.
-func (s *Signature) remarks(best time.Time) {
+// accept calls a signature valid that nothing is to be said against, with what is to be
+// said all the same, and unless it leaves a part of the document to others.
+func (s *Signature) accept(best time.Time) {
+	if !slices.Contains([]string{"document", "revision", "signature"}, s.Covers) {
+		s.Reason, s.Detail = cades.SigConstraintsFailure, "not the whole document is signed"
+		return
+	}
+	s.Verdict = Valid
 	if best.IsZero() {
 		s.note(NoteClaimed)
 	}

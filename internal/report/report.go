@@ -38,7 +38,7 @@ type Line struct {
 func Verdict(c *i18n.Catalogue, s ades.Signature) Line {
 	l := Overall(c, s.Verdict)
 	switch {
-	case s.Verdict == ades.Valid && (len(s.Notes) > 0 || s.Signer.Kind != ades.KindCIE):
+	case s.Verdict == ades.Valid && (len(s.Notes) > 0 || s.Covers == "revision" || s.Signer.Kind != ades.KindCIE):
 		return Line{Mark: Remark, Text: c.T("verdict.valid-but")}
 	case s.Verdict == ades.Valid:
 		return l

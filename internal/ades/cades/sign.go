@@ -1,5 +1,5 @@
 // Package cades makes and reads signed files: CMS signed data (RFC 5652) of the
-// profile CAdES B-B (ETSI EN 319 122-1). It signs through any crypto.Signer, and knows
+// profiles CAdES B-B and B-T (ETSI EN 319 122-1). It signs through any crypto.Signer, and knows
 // neither cards nor whom to trust.
 package cades
 
