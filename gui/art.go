@@ -34,6 +34,14 @@ const (
 <path d="M88 14l35 22 35-22" fill="none" stroke="INK" stroke-width="2"/>
 <rect x="101" y="46" width="44" height="18" rx="4" fill="SOFT"/>
 <g fill="MAIN"><circle cx="109" cy="55" r="3"/><circle cx="118.5" cy="55" r="3"/><circle cx="128" cy="55" r="3"/><circle cx="137" cy="55" r="3"/></g></svg>`
+
+	// A sheet with a signature below its lines, and a mark beside it.
+	artSigned art = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 168 84" width="168" height="84">
+<path d="M54 5h44l18 17v57H54z" fill="PAPER" stroke="INK" stroke-width="2" stroke-linejoin="round"/>
+<path d="M98 5v17h18" fill="SOFT" stroke="INK" stroke-width="2" stroke-linejoin="round"/>
+<path d="M64 20h24M64 30h40M64 39h40M64 48h26" stroke="INK" stroke-width="2" stroke-linecap="round"/>
+<path d="M64 66c4-9 8-9 7-2s5 3 8-2 5 2 8 1 4-3 8-3" fill="none" stroke="MAIN" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"/>
+<circle cx="117" cy="64" r="13" fill="SOFT" stroke="INK" stroke-width="2"/></svg>`
 )
 
 // Name is another for each look.

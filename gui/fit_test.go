@@ -99,6 +99,7 @@ func (b *bench) eachView(before, after state, visit func(name string)) {
 	b.eachBrowser(visit)
 	b.eachFinding(visit)
 	b.eachLogin(visit)
+	b.eachVerdict(visit)
 	b.state = after
 	b.Open(home)
 	visit("home")
@@ -177,22 +178,30 @@ func (e situationError) MessageArgs() []any {
 }
 
 // situations is everything that can happen, from the catalogue.
-func (b *bench) situations() []situationError {
+func (b *bench) situations() (all []situationError) {
 	b.test.Helper()
+	for _, key := range keysFrom(b.test, "error.") {
+		if name, ok := strings.CutSuffix(key, ".what"); ok {
+			all = append(all, situationError(name))
+		}
+	}
+	return all
+}
+
+// keysFrom are the ends of the catalogue's keys that begin so.
+func keysFrom(t *testing.T, start string) (all []string) {
+	t.Helper()
 	content, err := os.ReadFile(filepath.Join("..", "internal", "i18n", "it.json"))
 	if err != nil {
-		b.test.Fatal(err)
+		t.Fatal(err)
 	}
 	var texts map[string]any
 	if err := json.Unmarshal(content, &texts); err != nil {
-		b.test.Fatal(err)
+		t.Fatal(err)
 	}
-	var all []situationError
 	for key := range texts {
-		if name, ok := strings.CutPrefix(key, "error."); ok {
-			if name, ok := strings.CutSuffix(name, ".what"); ok {
-				all = append(all, situationError(name))
-			}
+		if end, ok := strings.CutPrefix(key, start); ok {
+			all = append(all, end)
 		}
 	}
 	return all

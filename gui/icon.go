@@ -16,6 +16,8 @@ const (
 	iconPulse    = `<path d="M2.5 12.5h4.5l2.5-7 4 13 2.7-6h5.3"/>`
 	iconBook     = `<path d="M12 6.5C10 4.8 7 4.3 3 4.5v14c4-.2 7 .3 9 2 2-1.7 5-2.2 9-2v-14c-4-.2-7 .3-9 2v14"/>`
 	iconSliders  = `<path d="M4 7h9M17 7h3M4 17h3M11 17h9M4 12h3M11 12h9"/><circle cx="15" cy="7" r="2"/><circle cx="9" cy="12" r="2"/><circle cx="9" cy="17" r="2"/>`
+	iconPen      = `<path d="M4 20l1-4.3L16.3 4.4a2 2 0 0 1 2.8 0l.5.5a2 2 0 0 1 0 2.8L8.3 19zM14.5 6.2l3.3 3.3M12.5 20.5H20"/>`
+	iconSigned   = `<path d="M19 11V8l-5-5H6.5A1.5 1.5 0 0 0 5 4.5v15A1.5 1.5 0 0 0 6.5 21H10M14 3v5h5"/><path d="M13 17.5l2.7 2.7 4.8-5.2"/>`
 	iconReader   = `<rect x="3" y="13" width="18" height="7" rx="2"/><path d="M9.8 10a3.2 3.2 0 0 1 4.4 0M7.4 7.4a6.6 6.6 0 0 1 9.2 0M5 4.8a10 10 0 0 1 14 0"/>`
 	iconCheck    = `<path d="M5 12.5l4.5 4.5L19 7"/>`
 	iconCross    = `<path d="M6 6l12 12M18 6L6 18"/>`

@@ -91,6 +91,8 @@ type Window struct {
 	log     *slog.Logger
 	running *run // the card work that is seen, nil: none
 
+	later func() // what was asked for while the card was at work, nil: nothing
+
 	counter *counter                   // nil: not in counter mode
 	serving atomic.Pointer[cie.Holder] // who works with the card
 }
@@ -130,6 +132,7 @@ func entries() []entry {
 	return []entry{
 		{home, iconCard, newHome},
 		{"win.pin", iconKey, newPIN},
+		{"win.verify-files", iconSigned, newVerifyStart},
 		{"win.browsers", iconGlobe, newBrowsers},
 		{"win.doctor", iconPulse, newDoctor},
 		{"win.guides", iconBook, newGuides},
@@ -148,6 +151,7 @@ func New(app fyne.App, deps Deps) *Window {
 	w.win = app.NewWindow(w.t("win.title"))
 	w.win.SetMaster()
 	w.win.SetPadded(false)
+	w.win.SetOnDropped(w.dropped)
 	app.SetIcon(fyne.NewStaticResource("cie.svg", icon.SVG()))
 	w.tray = newTray(w)
 	w.keys()
@@ -219,6 +223,9 @@ const home = "win.home"
 
 // Open goes to an entry of the rail, by its key.
 func (w *Window) Open(key string) {
+	if w.takeUp() {
+		return
+	}
 	w.leave()
 	w.place, w.trail = key, nil
 	for _, e := range entries() {
@@ -236,6 +243,9 @@ func (w *Window) Go(open opener) {
 
 // Back goes to the screen before; from an entry of the rail, home.
 func (w *Window) Back() {
+	if w.takeUp() {
+		return
+	}
 	if len(w.trail) < 2 {
 		w.Open(home)
 		return
@@ -244,6 +254,28 @@ func (w *Window) Back() {
 	last := w.trail[len(w.trail)-2]
 	w.trail = w.trail[:len(w.trail)-2]
 	w.push(last.open)
+}
+
+// visit goes to an entry of the rail that was asked for from outside, and on from there;
+// when the card is at work, once what came of that was seen.
+func (w *Window) visit(key string, on func()) {
+	visit := func() { w.Open(key); on() }
+	if w.running != nil {
+		w.later = visit
+		return
+	}
+	visit()
+}
+
+// takeUp goes where it was asked for while the card was at work.
+func (w *Window) takeUp() bool {
+	visit := w.later
+	if visit == nil || w.running != nil {
+		return false
+	}
+	w.later = nil
+	visit()
+	return true
 }
 
 func (w *Window) leave() {

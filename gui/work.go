@@ -33,6 +33,7 @@ type stage struct {
 	w    *Window
 	box  *fyne.Container
 	run  *run
+	stop context.CancelFunc // of what is done without a card, nil: nothing was
 	seen fyne.Focusable
 	laid bool // out in the window
 }
@@ -65,6 +66,9 @@ func (s *stage) Leave() {
 	s.laid = false
 	if s.run != nil {
 		s.run.end()
+	}
+	if s.stop != nil {
+		s.stop()
 	}
 }
 
@@ -400,6 +404,41 @@ func (s *stage) during(title, doing string, do func() error, done, again func())
 			default:
 				done()
 			}
+		})
+	}()
+}
+
+// cancellable does something that is slow and needs no card beside the window's
+// goroutine, which tells how far it is; then done, or an error that leads back to again,
+// as Cancel does. What comes after that, or after the screen was left, is not shown.
+func (s *stage) cancellable(title string, do func(ctx context.Context, tell func(string)) error, done, again func()) {
+	w := s.w
+	ctx, cancel := context.WithCancel(w.ctx)
+	s.stop = cancel
+	here := func(show func()) {
+		w.deps.Do(func() {
+			if ctx.Err() == nil {
+				show()
+			}
+		})
+	}
+	far := stacked(0)
+	s.show(stacked(3*unit, heading(title), panel(far, colorLine), beside(newButton(plain, w.t("win.cancel"), func() { cancel(); again() }))), nil)
+	go func() {
+		err := do(ctx, func(text string) {
+			here(func() {
+				now := marked(iconNow, theme.ColorNamePrimary, path(text))
+				far.Objects = []fyne.CanvasObject{now}
+				s.box.Refresh()
+			})
+		})
+		here(func() {
+			cancel()
+			if err != nil {
+				s.show(newErrorView(w, err, again))
+				return
+			}
+			done()
 		})
 	}()
 }

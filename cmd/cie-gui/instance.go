@@ -14,12 +14,12 @@ import (
 // its window and ends.
 type instance struct{ listener net.Listener }
 
-// errRunning means that the program runs already and was asked to show itself.
+// errRunning means that the program runs already and was handed the request.
 var errRunning = errors.New("runs already")
 
-// claim makes this the only one of a name, or wakes the one that runs. Where there
-// is no folder for the socket, every one goes its own way.
-func claim(name string) (*instance, error) {
+// claim makes this the only one of a name, or hands a request to the one that runs. Where
+// there is no folder for the socket, every one goes its own way.
+func claim(name string, r request) (*instance, error) {
 	folder := os.Getenv("XDG_RUNTIME_DIR")
 	if folder == "" {
 		cache, err := os.UserCacheDir()
@@ -33,7 +33,8 @@ func claim(name string) (*instance, error) {
 	}
 	path := filepath.Join(folder, name+".sock")
 	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		return nil, errors.Join(errRunning, c.Close())
+		_ = c.SetDeadline(time.Now().Add(patience))
+		return nil, errors.Join(errRunning, r.write(c), c.Close())
 	}
 	_ = os.Remove(path) // of one that ended without
 	listener, err := net.Listen("unix", path)
@@ -43,8 +44,11 @@ func claim(name string) (*instance, error) {
 	return &instance{listener}, nil
 }
 
-// woken calls show whenever another one was started. Nothing is read from it.
-func (i *instance) woken(show func()) {
+// patience is how long one waits for the other.
+const patience = 2 * time.Second
+
+// woken takes the request of each other one that is started.
+func (i *instance) woken(take func(request)) {
 	if i.listener == nil {
 		return
 	}
@@ -53,8 +57,10 @@ func (i *instance) woken(show func()) {
 		if err != nil {
 			return
 		}
+		_ = c.SetDeadline(time.Now().Add(patience))
+		r := readRequest(c)
 		_ = c.Close()
-		show()
+		take(r)
 	}
 }
 

@@ -106,7 +106,7 @@ func run() error {
 	if given.demo {
 		name += "-demo"
 	}
-	only, err := claim(name)
+	only, err := claim(name, given.request)
 	if errors.Is(err, errRunning) {
 		return nil
 	}
@@ -133,12 +133,12 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	go only.woken(func() { pause.do(w.Show) })
+	go only.woken(func(r request) { pause.do(func() { r.put(w) }) })
 	if given.counter {
 		w.Serve(true)
 	}
 	go pause.take()
-	w.Show()
+	given.put(w)
 	a.Run()
 	return nil
 }

@@ -6,6 +6,9 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,8 +16,26 @@ import (
 )
 
 func TestOptions(t *testing.T) {
-	if o, err := read([]string{"--demo", "-counter"}, i18n.Load(i18n.English), nil); err != nil || o != (options{demo: true, counter: true}) {
+	if o, err := read([]string{"--demo", "-counter"}, i18n.Load(i18n.English), nil); err != nil || !o.demo || !o.counter || o.do != "" {
 		t.Errorf("%+v, %v", o, err)
+	}
+	t.Chdir(t.TempDir())
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"--verify"}, nil},
+		{[]string{"--verify", "a b.p7m", "--demo", "/x/../y"}, []string{filepath.Join(here, "a b.p7m"), filepath.Join(here, "--demo"), "/y"}},
+		{[]string{"--verify", "--", "--demo", "-"}, []string{filepath.Join(here, "--demo"), filepath.Join(here, "-")}},
+	} {
+		o, err := read(tt.args, i18n.Load(i18n.English), nil)
+		if err != nil || o.demo || o.do != doVerify || !slices.Equal(o.files, tt.want) {
+			t.Errorf("%q: %+v, %v", tt.args, o, err)
+		}
 	}
 	for line, says := range map[string]string{"--nope": "-nope", "card.pdf now": "card.pdf now", "--demo=perhaps": "-demo"} {
 		_, err := read(strings.Fields(line), i18n.Load(i18n.German), nil)

@@ -23,6 +23,17 @@ type Extraction struct {
 	Guessed bool   // the end of its name is guessed from what is in it
 }
 
+// Extractable says whether there is a document in a signed file.
+func (r Report) Extractable() bool { return !r.Detached && len(r.Signatures) > 0 }
+
+// programs are ends of names of files that run, or have something run, when they are
+// opened.
+var programs = regexp.MustCompile(`(?i)\.(appimage|application|bat|chm|cmd|com|command|cpl|desktop|dll|dmg|exe|gadget|hta|inf|iso|jar|js|jse|` +
+	`lnk|msi|msix|pif|pkg|ps1|py|reg|run|scr|sh|svg|url|vbe|vbs|wsf|wsh|xll)$`)
+
+// Program says whether opening the document may start a program.
+func (e Extraction) Program() bool { return programs.MatchString(e.Output) }
+
 // invalidMark is in the name of a document whose signature is not valid.
 const invalidMark = "INVALID"
 

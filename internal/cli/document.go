@@ -244,6 +244,9 @@ func (a *App) extract(ctx context.Context, files []string, output string, innerm
 		if e.Guessed {
 			a.say("  " + a.t("cli.extract.guessed"))
 		}
+		if e.Program() {
+			a.say("! " + a.t("extract.program"))
+		}
 		if e.Verdict == ades.Invalid {
 			worst = cmp.Or(worst, e.Err())
 		}

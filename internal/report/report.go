@@ -32,6 +32,7 @@ type Line struct {
 	Mark Mark
 	Text string
 	More []string
+	Code string // of the reason, in the words of ETSI EN 319 102-1; "": none
 }
 
 // Verdict is what comes of all facts about a signature together, and why.
@@ -45,7 +46,7 @@ func Verdict(c *i18n.Catalogue, s ades.Signature) Line {
 	case s.Reason == ades.TryLater:
 		return Line{Mark: Open, Text: c.T("verdict.unchecked")}
 	}
-	l.More = []string{c.T("reason."+string(s.Reason)) + " (" + string(s.Reason) + ")"}
+	l.More, l.Code = []string{c.T("reason." + string(s.Reason))}, string(s.Reason)
 	return l
 }
 
@@ -230,6 +231,9 @@ func (t *text) line(depth int, words string) {
 func (t *text) told(depth int, l Line) {
 	t.line(depth, string(l.Mark)+" "+l.Text)
 	for _, more := range l.More {
+		if l.Code != "" {
+			more += " (" + l.Code + ")"
+		}
 		t.line(depth+1, more)
 	}
 }
