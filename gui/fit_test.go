@@ -100,6 +100,7 @@ func (b *bench) eachView(before, after state, visit func(name string)) {
 	b.eachFinding(visit)
 	b.eachLogin(visit)
 	b.eachVerdict(visit)
+	b.eachSigning(visit)
 	b.state = after
 	b.Open(home)
 	visit("home")

@@ -15,19 +15,20 @@ type form struct {
 	inputs  []*codeInput
 	problem *fyne.Container // what is wrong with what was typed, hidden while nothing is
 	send    *button
+	stop    *button // leads back
 	box     *fyne.Container
 }
 
 // newForm makes a form. ready says whether a number of digits will do.
 func newForm(w *Window, action string, ready func(digits int) bool, submit func(), parts ...fyne.CanvasObject) *form {
 	f := &form{w: w, problem: container.NewStack(), box: stacked(3 * unit)}
-	f.send = newButton(primary, action, submit)
+	f.send, f.stop = newButton(primary, action, submit), newButton(quiet, w.t("win.cancel"), w.Back)
 	f.problem.Hide()
 	for _, p := range parts {
 		f.box.Add(p)
 	}
 	f.box.Add(f.problem)
-	f.box.Add(beside(f.send, newButton(quiet, w.t("win.cancel"), w.Back)))
+	f.box.Add(beside(f.send, f.stop))
 	f.send.enable(false)
 	f.ready(ready)
 	return f

@@ -9,6 +9,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"github.com/softwarecie/cie/internal/ades"
+	"github.com/softwarecie/cie/internal/ades/apart"
 	"github.com/softwarecie/cie/internal/report"
 )
 
@@ -73,7 +74,7 @@ func (s *verifyListScreen) verify() {
 	s.cancellable(w.t("win.verify-files.title"), func(ctx context.Context, tell func(string)) error {
 		for i, file := range s.files {
 			tell(w.t("win.files.of", "i", i+1, "all", len(s.files), "file", report.Name(filepath.Base(file))))
-			r, err := ades.VerifyFile(ctx, file, "", roots, time.Now())
+			r, err := apart.VerifyFile(ctx, file, "", roots, time.Now())
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -139,7 +140,7 @@ func (s *reportScreen) verify() {
 	s.cancellable(w.t("win.verify-files.title"), func(ctx context.Context, tell func(string)) (err error) {
 		tell(report.Name(filepath.Base(s.file)))
 		s.at = time.Now()
-		s.report, err = ades.VerifyFile(ctx, s.file, s.document, roots, s.at)
+		s.report, err = apart.VerifyFile(ctx, s.file, s.document, roots, s.at)
 		return err
 	}, s.draw, s.verify)
 }
@@ -291,7 +292,7 @@ func (s *reportScreen) extract(folder string, innermost bool) {
 	var e ades.Extraction
 	s.cancellable(w.t("win.report.extract"), func(ctx context.Context, tell func(string)) (err error) {
 		tell(report.Name(filepath.Base(s.file)))
-		e, err = ades.Extract(ctx, s.file, folder, innermost, roots, time.Now())
+		e, err = apart.Extract(ctx, s.file, folder, innermost, roots, time.Now())
 		return err
 	}, func() { s.extracted(e) }, s.draw)
 }

@@ -132,6 +132,7 @@ func entries() []entry {
 	return []entry{
 		{home, iconCard, newHome},
 		{"win.pin", iconKey, newPIN},
+		{"win.sign", iconPen, newSign()},
 		{"win.verify-files", iconSigned, newVerifyStart},
 		{"win.browsers", iconGlobe, newBrowsers},
 		{"win.doctor", iconPulse, newDoctor},

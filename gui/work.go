@@ -283,6 +283,7 @@ type progress struct {
 	status  *widget.RichText
 	stop    *button
 	box     *fyne.Container
+	far     string // how far a step of several parts is, "" if it has one
 	started time.Time
 	over    bool
 }
@@ -342,6 +343,22 @@ func (p *progress) say(text string) {
 	p.status.Refresh()
 }
 
+// patience is what is asked for meanwhile.
+func (p *progress) patience() string {
+	if p.far == "" {
+		return p.w.t("step.hold-still")
+	}
+	return p.far + " · " + p.w.t("step.hold-still")
+}
+
+// tellFar says how far the card work is that is seen.
+func (w *Window) tellFar(far string) {
+	if w.running != nil && !w.running.view.stop.disabled {
+		w.running.view.far = far
+		w.running.view.say(w.running.view.patience())
+	}
+}
+
 // stopping shows that the card still has to answer.
 func (p *progress) stopping() {
 	p.stop.enable(false)
@@ -359,7 +376,7 @@ func (p *progress) tick(w *Window) {
 				return
 			}
 			if passed := time.Since(p.started); passed >= slow && !p.stop.disabled {
-				p.say(w.t("step.hold-still") + " · " + strconv.Itoa(int(passed.Seconds())) + " s")
+				p.say(p.patience() + " · " + strconv.Itoa(int(passed.Seconds())) + " s")
 			}
 			p.tick(w)
 		})

@@ -34,11 +34,12 @@ func read(args []string, texts *i18n.Catalogue, out io.Writer) (o options, err e
 	flags.BoolVar(&o.version, "version", false, texts.T("cli.version"))
 	flags.BoolVar(&o.demo, "demo", false, texts.T("gui.flag.demo"))
 	flags.BoolVar(&o.counter, "counter", false, texts.T("gui.flag.counter"))
-	verify := flags.Bool("verify", false, texts.T("gui.flag.verify"))
+	verify := flags.Bool(doVerify, false, texts.T("gui.flag.verify"))
+	sign := flags.Bool(doSign, false, texts.T("gui.flag.sign"))
 	err = flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintf(out, "%s\n  cie-gui %s\n  cie-gui --verify %s\n\n%s\n", texts.T("cli.help.usage"), texts.T("cli.help.options"), texts.T("gui.help.files"), texts.T("cli.help.flags"))
+		fmt.Fprintf(out, "%s\n  cie-gui %s\n  cie-gui --sign %[3]s\n  cie-gui --verify %[3]s\n\n%[4]s\n", texts.T("cli.help.usage"), texts.T("cli.help.options"), texts.T("gui.help.files"), texts.T("cli.help.flags"))
 		flags.VisitAll(func(f *flag.Flag) { fmt.Fprintf(out, "  --%-9s  %s\n", f.Name, f.Usage) })
 		return o, err
 	case err != nil:
@@ -46,8 +47,13 @@ func read(args []string, texts *i18n.Catalogue, out io.Writer) (o options, err e
 			return o, &usageError{texts.T("usage.option-unknown", "name", name)}
 		}
 		return o, &usageError{err.Error()}
+	case *verify && *sign:
+		return o, &usageError{texts.T("usage.options-together", "names", "--verify, --sign")}
 	case *verify:
 		o.request, err = ask(doVerify, flags.Args())
+		return o, err
+	case *sign:
+		o.request, err = ask(doSign, flags.Args())
 		return o, err
 	case flags.NArg() > 0:
 		return o, &usageError{texts.T("usage.arguments", "text", strings.Join(flags.Args(), " "))}

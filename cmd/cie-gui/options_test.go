@@ -37,7 +37,10 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%q: %+v, %v", tt.args, o, err)
 		}
 	}
-	for line, says := range map[string]string{"--nope": "-nope", "card.pdf now": "card.pdf now", "--demo=perhaps": "-demo"} {
+	if o, err := read([]string{"--sign", "/a"}, i18n.Load(i18n.English), nil); err != nil || o.do != doSign || !slices.Equal(o.files, []string{"/a"}) {
+		t.Errorf("%+v, %v", o, err)
+	}
+	for line, says := range map[string]string{"--sign --verify /a": "--sign", "--nope": "-nope", "card.pdf now": "card.pdf now", "--demo=perhaps": "-demo"} {
 		_, err := read(strings.Fields(line), i18n.Load(i18n.German), nil)
 		m := i18n.Load(i18n.German).Explain(err)
 		if m.Key != "usage" || !strings.Contains(m.What, says) {

@@ -18,7 +18,10 @@ type request struct {
 }
 
 // What can be asked for.
-const doVerify = "verify"
+const (
+	doVerify = "verify"
+	doSign   = "sign"
+)
 
 // ask makes a request. The program that runs already stands in another folder, so names
 // are made whole.
@@ -50,7 +53,7 @@ func (r request) write(to io.Writer) error {
 func readRequest(from io.Reader) request {
 	content, err := io.ReadAll(io.LimitReader(from, maxRequest))
 	words := strings.Split(string(content), "\x00")
-	if err != nil || len(content) == maxRequest || words[len(words)-1] != "" || words[0] != doVerify {
+	if err != nil || len(content) == maxRequest || words[len(words)-1] != "" || words[0] != doVerify && words[0] != doSign {
 		return request{}
 	}
 	r := request{do: words[0]}
@@ -68,6 +71,8 @@ func (r request) put(w *gui.Window) {
 	switch r.do {
 	case doVerify:
 		w.VerifyFiles(r.files)
+	case doSign:
+		w.SignFiles(r.files)
 	default:
 		w.Show()
 	}

@@ -231,9 +231,9 @@ func (d *desk) tour() {
 	holder := d.cards[0].Holder()
 	d.Wait(holder.Name + " " + holder.Surname)
 	d.shoot("20-details")
-	d.Keys("ctrl+4")
-	d.sees("21-browsers", "win.browsers")
 	d.Keys("ctrl+5")
+	d.sees("21-browsers", "win.browsers")
+	d.Keys("ctrl+6")
 	d.sees("", "win.doctor")
 	time.Sleep(6 * time.Second) // it looks at everything
 	d.shoot("22-doctor")
@@ -241,13 +241,13 @@ func (d *desk) tour() {
 	d.sees("", "win.link")
 	time.Sleep(4 * time.Second) // ten looks at the card
 	d.shoot("22-link")
-	d.Keys("ctrl+6")
+	d.Keys("ctrl+7")
 	d.sees("23-guides", "win.guides")
 	first := guide.Load(d.language, guide.Names()[0]).Title
 	d.letter(first)
 	d.Wait(first)
 	d.shoot("24-guide")
-	d.Keys("ctrl+7")
+	d.Keys("ctrl+8")
 	d.sees("25-settings", "win.settings")
 	d.end()
 	d.start("--counter")
@@ -560,7 +560,7 @@ func TestWindowNeverFreezes(t *testing.T) {
 // change took.
 func (d *desk) slowest() (slowest time.Duration) {
 	for range 10 {
-		for _, to := range []struct{ key, title string }{{"ctrl+2", "win.pin"}, {"ctrl+6", "win.guides"}} {
+		for _, to := range []struct{ key, title string }{{"ctrl+2", "win.pin"}, {"ctrl+7", "win.guides"}} {
 			d.Keys(to.key)
 			slowest = max(slowest, d.Wait(d.texts.T(to.title)))
 			time.Sleep(100 * time.Millisecond)

@@ -87,6 +87,52 @@ func outputPath(document, output, name string) string {
 	return output
 }
 
+// PrepareAll prepares files, and tells which of them is next. No two become the same file.
+// After an error none needs to be closed.
+func PrepareAll(ctx context.Context, files []string, how How, next func(n int)) (jobs []*Job, err error) {
+	defer func() {
+		if err != nil {
+			CloseAll(jobs)
+			jobs = nil
+		}
+	}()
+	for n, file := range files {
+		next(n)
+		j, err := Prepare(ctx, file, how)
+		if err != nil {
+			return jobs, err
+		}
+		if slices.ContainsFunc(jobs, func(other *Job) bool { return other.Output == j.Output }) {
+			j.Close()
+			return jobs, &FileError{ErrExists, j.Output}
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs, nil
+}
+
+// SignAll has the key sign those jobs that it has not signed yet, as far as it gets, and
+// tells which of them is next.
+func SignAll(jobs []*Job, key crypto.Signer, certificate *x509.Certificate, issuers []*x509.Certificate, next func(n int)) error {
+	for n, j := range jobs {
+		if j.Signed() {
+			continue
+		}
+		next(n)
+		if err := j.Sign(key, certificate, issuers, time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CloseAll closes jobs.
+func CloseAll(jobs []*Job) {
+	for _, j := range jobs {
+		j.Close()
+	}
+}
+
 // Sign has the key sign, and checks the signature; nothing is written.
 func (j *Job) Sign(key crypto.Signer, certificate *x509.Certificate, issuers []*x509.Certificate, now time.Time) error {
 	if now.Before(certificate.NotBefore) || now.After(certificate.NotAfter) {

@@ -60,15 +60,11 @@ func (a *App) sign(ctx context.Context, files []string, how ades.How, timestamp 
 		return err
 	}
 	a.say(a.t("note.fea"))
-	jobs, err := a.prepareJobs(ctx, files, how)
-	defer func() {
-		for _, j := range jobs {
-			j.Close()
-		}
-	}()
+	jobs, err := ades.PrepareAll(ctx, files, how, func(int) {})
 	if err != nil {
 		return err
 	}
+	defer ades.CloseAll(jobs)
 	for _, j := range jobs {
 		if timestamp == "" {
 			break
@@ -77,6 +73,7 @@ func (a *App) sign(ctx context.Context, files []string, how ades.How, timestamp 
 			return err
 		}
 	}
+	a.sayJobs(jobs)
 	err = a.withPIN(ctx, func(t cie.Target, pin *secret.Buffer) error { return a.signJobs(ctx, t, pin, jobs) }, func() {})
 	if failed := a.stampJobs(ctx, jobs, timestamp); err == nil {
 		err = failed
@@ -93,20 +90,14 @@ func (a *App) severalInto(files []string, output string) error {
 	return nil
 }
 
-// prepareJobs opens and digests the files, and tells what will be signed.
-func (a *App) prepareJobs(ctx context.Context, files []string, how ades.How) (jobs []*ades.Job, err error) {
-	for _, file := range files {
-		j, err := ades.Prepare(ctx, file, how)
-		if err != nil {
-			return jobs, err
-		}
-		jobs = append(jobs, j)
-		a.say("  " + a.t("cli.sign.file", "file", file, "size", j.Size))
+// sayJobs tells what will be signed.
+func (a *App) sayJobs(jobs []*ades.Job) {
+	for _, j := range jobs {
+		a.say("  " + a.t("cli.sign.file", "file", j.Path, "size", j.Size))
 		if j.Broken {
 			a.say("  " + a.t("cli.sign.broken"))
 		}
 	}
-	return jobs, nil
 }
 
 // signJobs has the card sign, once for each file.
@@ -119,15 +110,7 @@ func (a *App) signJobs(ctx context.Context, t cie.Target, pin *secret.Buffer, jo
 	a.done(login.PAN())
 	certificate := login.Certificate()
 	issuers := a.holder.Roots.Describe(certificate).Path
-	for _, j := range jobs {
-		if j.Signed() {
-			continue
-		}
-		if err := j.Sign(login.Signer(ctx), certificate, issuers, time.Now()); err != nil {
-			return err
-		}
-	}
-	return nil
+	return ades.SignAll(jobs, login.Signer(ctx), certificate, issuers, func(int) {})
 }
 
 // stampJobs asks for a time stamp on each signature; a service that fails is not asked
