@@ -170,10 +170,12 @@ wanted_go() { awk '$1 == "go" { print $2 }' go.mod; }
 # Since 1.21 Go fetches the release that go.mod asks for by itself. An older one
 # can at least fetch it as what it is, a module, with its checksum verified.
 fetch_go() {
-	[ "$(go version)" \< "go version go1.21" ] || return 0
+	local version
+	version=$(GOTOOLCHAIN=local go version) # the system's own
+	[ "$version" \< "go version go1.21" ] || return 0
 	local cache=${XDG_CACHE_HOME:-$HOME/.cache}/softwarecie
 	[ ! -x "$cache/go/bin/go" ] || return 0
-	echo "deps: $(go version) is too old, fetching $toolchain"
+	echo "deps: $version is too old, fetching $toolchain"
 	local module folder
 	module=golang.org/toolchain@v0.0.1-$toolchain.$(go env GOOS)-$(go env GOARCH)
 	folder=$(cd / && GO111MODULE=on go mod download -json "$module" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
