@@ -58,10 +58,11 @@ func newBenchWith(t *testing.T, l i18n.Language, chosen settings.Settings) *benc
 	return b
 }
 
-// until does what is queued until something is so, 20 s at most.
+// until does what is queued until something is so, a minute at most: a busy computer is
+// slow.
 func (b *bench) until(what string, so func() bool) {
 	b.test.Helper()
-	for timeout := time.After(20 * time.Second); !so(); {
+	for timeout := time.After(time.Minute); !so(); {
 		select {
 		case f := <-b.queue:
 			f()

@@ -24,6 +24,7 @@ import (
 	"testing"
 
 	"github.com/softwarecie/cie/applet/tlv"
+	"github.com/softwarecie/cie/internal/rig"
 )
 
 // DER of what a security object is made of (RFC 5652, RFC 4055, ICAO Doc 9303-10),
@@ -462,12 +463,7 @@ func TestHugeKeyIsRefused(t *testing.T) {
 // needOpenSSL runs the program that these tests take their expectations from.
 func needOpenSSL(t *testing.T) func(arguments ...string) (string, error) {
 	t.Helper()
-	if _, err := exec.LookPath("openssl"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	rig.Need(t, "openssl")
 	return func(arguments ...string) (string, error) {
 		out, err := exec.Command("openssl", arguments...).CombinedOutput()
 		return string(out), err

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/softwarecie/cie/applet/emulator"
+	"github.com/softwarecie/cie/internal/rig"
 )
 
 var now = time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC)
@@ -140,12 +141,7 @@ func TestRealSODEachFlippedBitIsRefused(t *testing.T) {
 }
 
 func TestOpenSSLAgreesOnRealSOD(t *testing.T) {
-	if _, err := exec.LookPath("openssl"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	rig.Need(t, "openssl")
 	cms := filepath.Join(t.TempDir(), "sod.der")
 	if err := os.WriteFile(cms, realSOD(t)[4:], 0o600); err != nil {
 		t.Fatal(err)
