@@ -25,7 +25,6 @@ const (
 	CKR_FUNCTION_NOT_SUPPORTED         ReturnValue = 0x054
 	CKR_KEY_HANDLE_INVALID             ReturnValue = 0x060
 	CKR_KEY_TYPE_INCONSISTENT          ReturnValue = 0x063
-	CKR_KEY_FUNCTION_NOT_PERMITTED     ReturnValue = 0x068
 	CKR_MECHANISM_INVALID              ReturnValue = 0x070
 	CKR_MECHANISM_PARAM_INVALID        ReturnValue = 0x071
 	CKR_OBJECT_HANDLE_INVALID          ReturnValue = 0x082

@@ -85,13 +85,6 @@ func (l *Login) Close() {
 	l.pin = nil
 }
 
-// Rest lets the card go at once, reset, and keeps the PIN.
-func (l *Login) Rest() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.stop()
-}
-
 func (l *Login) stop() {
 	if l.live != nil {
 		l.live.end()
