@@ -156,7 +156,7 @@ func (d *desk) want(what string, err error, value ReturnValue) {
 // await waits until a card is in slot 0, or none.
 func (d *desk) await(present bool) {
 	d.t.Helper()
-	for range 500 {
+	for range 2000 {
 		if _, err := d.module.TokenInfo(0); (err == nil) == present {
 			return
 		}
