@@ -69,13 +69,13 @@ func (r *rel) spec(p *pkg, root string) string {
 }
 
 // ownFolders are those of files that no package of the system need have, so that they
-// go with ours. That p11-kit has some of them, too, does no harm.
+// go with ours. That p11-kit and file managers have some of them, too, does no harm.
 func ownFolders(files []string) []string {
 	var all []string
 	for _, file := range files {
 		for folder := filepath.Dir(file); folder != "."; folder = filepath.Dir(folder) {
 			inner := folder + "/"
-			for _, own := range []string{"usr/libexec/cie/", "usr/share/cie/", "usr/share/licenses/cie", "usr/lib64/pkcs11/", "usr/share/p11-kit/"} {
+			for _, own := range []string{"usr/libexec/cie/", "usr/share/cie/", "usr/share/licenses/cie", "usr/lib64/pkcs11/", "usr/share/p11-kit/", "usr/share/Thunar/", "usr/share/file-manager/", "usr/share/kio/", "usr/share/nautilus-python/", "usr/share/nemo/"} {
 				if strings.HasPrefix(inner, own) && !slices.Contains(all, folder) {
 					all = append(all, folder)
 				}
