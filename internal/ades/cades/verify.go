@@ -52,6 +52,8 @@ const (
 	NoteNoTime      Note = "no-time"             // no time is claimed
 	NoteFuture      Note = "time-future"         // claimed time is to come
 	NoteOutside     Note = "time-outside"        // claimed time is outside the certificate's validity
+	NoteStamp       Note = "time-stamp"          // there are time stamps, in a format in which nobody here checks them
+	NoteEmbedded    Note = "revocation-inside"   // there is revocation data, in a format in which nobody here checks it
 	NoteArchive     Note = "archive-stamp"       // there are archive time stamps, and nobody here checks them
 	NoteCertificate Note = "certificate-strange" // a certificate in the file cannot be read
 )
