@@ -324,12 +324,17 @@ func (w *wine) menus(s scope) {
 	w.t.Helper()
 	classes := map[string]string{"computer": "HKEY_LOCAL_MACHINE", "person": "HKEY_CURRENT_USER"}[s.name] + `\Software\Classes\`
 	program := s.folder + `\cie-gui.exe`
-	for _, extension := range []string{".p7m", ".p7s", ".pdf"} {
-		key := classes + `SystemFileAssociations\` + extension + `\shell\SoftwareCIE.verify`
+	for _, menu := range []struct{ of, action, text, number string }{
+		{`SystemFileAssociations\.p7m`, "verify", "Verify with CIE", "101"},
+		{`SystemFileAssociations\.p7s`, "verify", "Verify with CIE", "101"},
+		{`SystemFileAssociations\.pdf`, "verify", "Verify with CIE", "101"},
+		{"*", "sign", "Sign with CIE", "102"},
+	} {
+		key := classes + menu.of + `\shell\SoftwareCIE.` + menu.action
 		out := w.must("reg", "query", key, "/s")
 		for _, want := range []string{
-			key, "    (Default)    REG_SZ    Verify with CIE", "    MUIVerb    REG_SZ    @" + program + ",-101", "    Icon    REG_SZ    " + program,
-			"    MultiSelectModel    REG_SZ    Single", key + `\command`, `    (Default)    REG_SZ    "` + program + `" --verify "%1"`,
+			key, "    (Default)    REG_SZ    " + menu.text, "    MUIVerb    REG_SZ    @" + program + ",-" + menu.number, "    Icon    REG_SZ    " + program,
+			"    MultiSelectModel    REG_SZ    Single", key + `\command`, `    (Default)    REG_SZ    "` + program + `" --` + menu.action + ` "%1"`,
 		} {
 			if !strings.Contains("\n"+out, "\n"+want+"\n") {
 				w.t.Errorf("no line %q in %s", want, out)

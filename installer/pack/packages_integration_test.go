@@ -39,11 +39,17 @@ var contents = map[string][]string{
 		"/usr/bin/cie-gui", "/usr/share/cie/cie-gui/SHA256SUMS", "/usr/share/cie/cie-gui/SHA256SUMS.sig", "/usr/share/cie/cie-gui/package",
 		"/usr/share/applications/it.softwarecie.Cie.desktop", "/usr/share/metainfo/it.softwarecie.Cie.metainfo.xml",
 		"/usr/share/applications/it.softwarecie.Cie.verify.desktop",
+		"/usr/share/applications/it.softwarecie.Cie.sign.desktop",
 		"/usr/share/kio/servicemenus/it.softwarecie.Cie.verify.desktop",
+		"/usr/share/kio/servicemenus/it.softwarecie.Cie.sign.desktop",
 		"/usr/share/nemo/actions/it.softwarecie.Cie.verify.nemo_action",
+		"/usr/share/nemo/actions/it.softwarecie.Cie.sign.nemo_action",
 		"/usr/share/Thunar/sendto/it.softwarecie.Cie.verify.desktop",
+		"/usr/share/Thunar/sendto/it.softwarecie.Cie.sign.desktop",
 		"/usr/share/file-manager/actions/it.softwarecie.Cie.verify.desktop",
+		"/usr/share/file-manager/actions/it.softwarecie.Cie.sign.desktop",
 		"/usr/share/nautilus-python/extensions/softwarecie-verify.py",
+		"/usr/share/nautilus-python/extensions/softwarecie-sign.py",
 		"doc", "icon", "man",
 	},
 }
@@ -415,7 +421,7 @@ func checkSingle(t *testing.T, r *rel, schema *jsonschema.Schema) {
 		t.Errorf("%v, the browsers' list is %q", err, list)
 	}
 	say(t, filepath.Join(home, ".local/share/cie/cie"), "load-module", library)
-	for _, name := range []string{"it.softwarecie.Cie", "it.softwarecie.Cie.verify"} {
+	for _, name := range []string{"it.softwarecie.Cie", "it.softwarecie.Cie.verify", "it.softwarecie.Cie.sign"} {
 		say(t, "desktop-file-validate", filepath.Join(home, ".local/share/applications", name+".desktop"))
 	}
 	if out := say(t, "gio", "mime", "application/pkcs7-mime"); !strings.Contains(out, ": it.softwarecie.Cie.verify.desktop\n") {
