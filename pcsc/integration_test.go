@@ -27,8 +27,9 @@ import (
 func TestMain(m *testing.M) { rig.Main(m) }
 
 const (
-	seen   = 5 * time.Second         // for pcscd to notice a card; it looks each 0.4 s
-	atOnce = 1500 * time.Millisecond // for a call that waits for nobody, on a busy machine; less than any patience
+	soon     = 5 * time.Second         // for a call that fails once a patience has ended
+	patience = 20 * time.Second        // for what a busy computer is slow to notice
+	atOnce   = 1500 * time.Millisecond // for a call that waits for nobody, on a busy machine; less than any patience
 )
 
 // Answers of the scripted card, by the second byte of the command.
@@ -161,14 +162,14 @@ func (v *vicc) count() (apdus, resets int) {
 func until(t *testing.T, c *pcsc.Client, wanted func([]pcsc.Reader) bool) time.Duration {
 	t.Helper()
 	begin := time.Now()
-	ctx, cancel := context.WithTimeout(t.Context(), seen)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for readers, err := range c.Watch(ctx) {
 		if err == nil && len(readers) == 2 && wanted(readers) {
 			return time.Since(begin)
 		}
 	}
-	t.Fatalf("the readers are not as wanted after %v", seen)
+	t.Fatalf("the readers are not as wanted after %v", patience)
 	return 0
 }
 
@@ -360,7 +361,7 @@ func TestStalledCard(t *testing.T) {
 	v := insert(t, c, rig.FirstPort)
 	insert(t, c, rig.SecondPort)
 	begin := time.Now()
-	if err := c.Do(t.Context(), rig.FirstReader, send(stall)); !errors.Is(err, pcsc.ErrNoAnswer) || time.Since(begin) > seen {
+	if err := c.Do(t.Context(), rig.FirstReader, send(stall)); !errors.Is(err, pcsc.ErrNoAnswer) || time.Since(begin) > soon {
 		t.Errorf("Do = %v after %v, want %v after 1s", err, time.Since(begin), pcsc.ErrNoAnswer)
 	}
 	works(t, c, rig.SecondReader)
@@ -443,7 +444,7 @@ func TestServiceKilledInMidCommand(t *testing.T) {
 // wait takes events until the wanted one.
 func wait(t *testing.T, events <-chan string, want string) {
 	t.Helper()
-	late := time.After(seen)
+	late := time.After(patience)
 	for {
 		select {
 		case e := <-events:
@@ -451,7 +452,7 @@ func wait(t *testing.T, events <-chan string, want string) {
 				return
 			}
 		case <-late:
-			t.Fatalf("Watch does not yield %q in %v", want, seen)
+			t.Fatalf("Watch does not yield %q in %v", want, patience)
 		}
 	}
 }
@@ -494,7 +495,7 @@ func TestFrozenService(t *testing.T) {
 	insert(t, c, rig.FirstPort)
 	p.Freeze()
 	begin := time.Now()
-	if err := c.Do(t.Context(), rig.FirstReader, send(echo)); !errors.Is(err, pcsc.ErrNoService) || time.Since(begin) > seen {
+	if err := c.Do(t.Context(), rig.FirstReader, send(echo)); !errors.Is(err, pcsc.ErrNoService) || time.Since(begin) > soon {
 		t.Errorf("Do = %v after %v, want %v after 1s", err, time.Since(begin), pcsc.ErrNoService)
 	}
 	p.Thaw()
@@ -559,7 +560,7 @@ func TestReadersUnplugged(t *testing.T) {
 	rig.StartPCSCD(t)
 	p := rig.StartProxy(t)
 	c := newClient(t)
-	ctx, cancel := context.WithTimeout(t.Context(), seen)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	step := 0
 	for readers, err := range c.Watch(ctx) {

@@ -87,7 +87,7 @@ func (c *seat) visit(url string) {
 // wantNoHelper waits until no helper of the module runs any more.
 func wantNoHelper(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		out, _ := exec.Command("pgrep", "-f", "cie-pkcs11-helper$").Output()
 		if len(out) == 0 {
 			return
