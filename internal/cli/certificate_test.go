@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +23,22 @@ func TestCertificateAndReminder(t *testing.T) { // [111]
 		if want == "" || !strings.Contains(words.Output, want) {
 			t.Errorf("no %q in\n%s", want, words.Output)
 		}
+	}
+	der, err := base64.StdEncoding.DecodeString(p.run("cert --der").Output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil || certificate.Subject.SerialNumber != words.Document {
+		t.Fatalf("cert --der: %v, %v", certificate, err)
+	}
+	document := filepath.Join(p.home, "document")
+	if err := os.WriteFile(document, []byte("a document"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	signature, err := base64.StdEncoding.DecodeString(p.run("sign-digest --pin-stdin --in "+document, "5678").Output)
+	if err := errors.Join(err, certificate.CheckSignature(x509.SHA256WithRSA, []byte("a document"), signature)); err != nil {
+		t.Errorf("sign-digest: %v", err)
 	}
 	chain := []byte(p.run("cert --chain").Output)
 	n := 0

@@ -5,11 +5,13 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -88,7 +90,7 @@ func (a *App) certificateText(c *x509.Certificate) string {
 func (a *App) write(path string, content []byte) error {
 	if path == "" || path == "-" {
 		if a.json {
-			a.result.Output = string(content)
+			a.result.Output = inJSON(content)
 			return nil
 		}
 		_, err := a.Out.Write(content)
@@ -101,6 +103,15 @@ func (a *App) write(path string, content []byte) error {
 		return &fs.PathError{Op: failed.Op, Path: path, Err: failed.Err}
 	}
 	return err
+}
+
+// inJSON is a content as a string of JSON can hold it: text as it is, what is none in
+// base64.
+func inJSON(content []byte) string {
+	if utf8.Valid(content) {
+		return string(content)
+	}
+	return base64.StdEncoding.EncodeToString(content)
 }
 
 // hashes are the digests that a signature can be made over.

@@ -83,7 +83,7 @@ With ` + "`--json`" + ` every answer is one object.
 | ` + "`findings`" + ` | ` + "`check`, `ok`, `hint` (worth knowing, no fault), `about`, `code`, `message`, `effect`, `fix` (changes)" + ` (` + "`doctor`" + `) |
 | ` + "`kept`" + ` | stored files: ` + "`kind`, `path`, `size`, `pan`" + ` (` + "`forget --list`" + `) |
 | ` + "`settings`" + ` | ` + "`name`, `value` (TOML), `origin` (`default`, `user`, `managed`)" + ` (` + "`config show`" + `) |
-| ` + "`output`" + ` | file written, or the content where none was named |
+| ` + "`output`" + ` | file written, or the content where none was named: text as it is, a signature or DER in base64 |
 | ` + "`site`" + ` | ` + "`landing`, `required`, `optional`, `tls13`" + `: addresses; ` + "`ca`" + `: file with the CA of the site, PEM (` + "`demo-site`" + `, first object) |
 | ` + "`attempt`" + ` | ` + "`door`, `outcome` (`ok`, `no-certificate`, `refused`, `failed`, `gone`), `holder`, `tax_code`, `issuer`, `genuine`, `version`, `cipher`, `signature`, `error`" + ` (` + "`demo-site`" + `, one object for each attempt; ` + "`login-test`" + `, the login that worked) |
 | ` + "`version`" + ` | of the program |
