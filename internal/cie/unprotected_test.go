@@ -2,6 +2,7 @@ package cie
 
 import (
 	"testing"
+	"time"
 
 	"github.com/softwarecie/cie/applet/emulator"
 )
@@ -14,6 +15,7 @@ func TestU5UnprotectedRefusals(t *testing.T) {
 			t.Parallel()
 			card := newCard(t, emulator.Options{Behaviour: &emulator.Behaviour{PlainErrors: true, Tries: readable}})
 			h := newHolder(t, card)
+			h.Linger = time.Minute // the count does not depend on how busy the computer is
 			_, err := h.VerifyPIN(ctx, here, digits("12345678"))
 			must(t, err)
 			_, err = h.Pair(ctx, here, digits("12345678"))
