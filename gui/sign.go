@@ -29,7 +29,6 @@ type signScreen struct {
 	codeStage
 	*order
 	jobs          []*ades.Job
-	gathering     bool // the list of files is seen
 	which, folder chooser
 }
 

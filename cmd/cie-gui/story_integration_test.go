@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -216,6 +217,7 @@ func story(d *desk) {
 	d.change(&from)
 	d.block(&from)
 	d.unblock(&from)
+	d.sign(&from)
 	d.twoCards(&from)
 	d.fewTries(&from)
 	d.tour()
@@ -351,6 +353,49 @@ func (d *desk) unblock(from *int) {
 	d.typed(thirdPIN[4:]) // the half that is stored is the new one
 	d.sees("", "cli.pin-right")
 	d.ledger(0, from, "verify PIN 9000")
+}
+
+// asks starts the program once more, which hands its request to the one that runs.
+func (d *desk) asks(args ...string) {
+	d.t.Helper()
+	first := d.program
+	d.start(args...)
+	if err := d.program.Wait(); err != nil {
+		d.t.Errorf("%q: %v", args, err)
+	}
+	d.program = first
+}
+
+// sign signs a document that a file manager hands over, verifies it, and verifies one
+// that was changed afterwards.
+func (d *desk) sign(from *int) {
+	file := filepath.Join(d.home, "contract.txt")
+	if err := os.WriteFile(file, []byte("One hundred euro."), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	d.asks("--sign", file)
+	d.sees("27-sign", "win.sign.title")
+	d.Keys("Return") // all is read
+	d.sees("28-sign-pin", "win.sign.ask", "n", 1)
+	d.ledger(0, from)
+	d.typed(thirdPIN[4:])
+	d.sees("29-signed", "win.sign.done", "n", 1)
+	d.ledger(0, from, "verify PIN 9000")
+	d.Keys("Return") // verified
+	d.sees("30-report", "verdict.unchecked")
+	content, err := os.ReadFile(file + ".p7m")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	forged := filepath.Join(d.home, "forged.txt.p7m")
+	if err := os.WriteFile(forged, bytes.Replace(content, []byte("One hundred"), []byte("Two hundred"), 1), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	d.asks("--verify", forged)
+	d.sees("31-forged", "verdict.invalid")
+	d.asks("--verify")
+	d.sees("32-verify", "win.verify-files.title")
+	d.ledger(0, from)
 }
 
 // twoCards pairs the second card, which has to be chosen.
