@@ -106,26 +106,29 @@ func (s *signScreen) row(file string) fyne.CanvasObject {
 	return container.New(&trailing{gap: 2 * unit}, text, out)
 }
 
-// format offers the formats there are, in plain words.
+// format offers the formats there are, in plain words: first what is usual for a file.
 func (s *signScreen) format() fyne.CanvasObject {
 	w := s.w
 	list := stacked(unit, strong(w.t("win.sign.how"), theme.ColorNameForeground))
-	offer := func(key string, format string, detached bool) {
-		b := newButton(plain, w.t(key), func() { s.how.Format, s.how.Detached = format, detached; s.gather() })
+	offer := func(key, format string, detached bool) {
+		b := newButton(plain, w.t("win.sign.format."+key), func() { s.how.Format, s.how.Detached = format, detached; s.gather() })
 		b.listed = true
 		if s.how.Format == format && s.how.Detached == detached {
 			b.icon, b.selected = iconCheck, true
 		}
 		list.Add(b)
 	}
-	for _, name := range ades.Formats() {
-		if name == ades.Auto {
-			offer("win.sign.format.auto", "", false)
-			continue
+	formats := ades.Formats()
+	for _, name := range formats {
+		switch {
+		case len(formats) == 2 && name == ades.Auto: // there is but one
+		case len(formats) == 2, name == ades.Auto:
+			offer(name, "", false)
+		default:
+			offer(name, name, false)
 		}
-		offer("win.sign.format."+name, name, false)
 	}
-	offer("win.sign.format.detached", ades.CAdES, true)
+	offer("detached", ades.CAdES, true)
 	return list
 }
 

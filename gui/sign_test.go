@@ -98,6 +98,16 @@ func TestSignAsChosen(t *testing.T) { // [82]
 	b.seesNow("win.sign.text") // the list is empty again
 }
 
+// Each format that there is has its words.
+func TestFormatsHaveWords(t *testing.T) {
+	c := i18n.Load(i18n.Italian)
+	for _, name := range append(ades.Formats(), "detached") {
+		if key := "win.sign.format." + name; c.T(key) == key {
+			t.Errorf("no words for %q", name)
+		}
+	}
+}
+
 // What cannot be signed is told before the PIN is asked for.
 func TestSignRefusesBeforeThePIN(t *testing.T) {
 	b := newBench(t, i18n.Italian)
@@ -268,4 +278,10 @@ func (b *bench) eachSigning(visit func(string)) {
 	visit("signed")
 	s.wrote([]writing{{&ades.Job{Path: long}, situationError("file")}})
 	visit("not written")
+	formats := stacked(unit)
+	for _, key := range keysFrom(b.test, "win.sign.format.") {
+		formats.Add(newButton(plain, b.t("win.sign.format."+key), nil))
+	}
+	s.show(formats, nil)
+	visit("formats")
 }

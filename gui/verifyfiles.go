@@ -190,9 +190,14 @@ func (w *Window) signature(title string, sig ades.Signature) fyne.CanvasObject {
 	box := stacked(1.5 * unit)
 	if title != "" {
 		box.Add(subheading(title))
+		box.Add(told(verdict))
+		box.Add(line())
+	} else {
+		for _, reason := range verdict.More { // the verdict itself stands above
+			box.Add(paragraph(reason))
+			box.Add(line())
+		}
 	}
-	box.Add(told(verdict))
-	box.Add(line())
 	for _, l := range append(report.Facts(w.texts, sig), report.Remarks(w.texts, sig)...) {
 		box.Add(told(l))
 	}
@@ -243,7 +248,11 @@ func (s *reportScreen) actions(details *fyne.Container) *fyne.Container {
 			s.which(func(document string) { w.Go(newReport(s.file, document)) })
 		}))
 	case r.Extractable():
-		row.Add(newButton(primary, w.t("win.report.extract"), func() { s.extract("", false) }))
+		extract := newButton(primary, w.t("win.report.extract"), func() { s.extract("", false) })
+		if r.Verdict == ades.Invalid { // that is not what comes next
+			extract.weight = plain
+		}
+		row.Add(extract)
 		if r.Inside != nil && r.Inside.Extractable() {
 			row.Add(newButton(plain, w.t("win.report.innermost"), func() { s.extract("", true) }))
 		}
