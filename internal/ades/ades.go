@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"github.com/softwarecie/cie/internal/ades/cades"
+	"github.com/softwarecie/cie/internal/ades/xades"
 	"github.com/softwarecie/cie/internal/situation"
 )
 
@@ -67,6 +68,13 @@ var situations = []struct{ below, situation error }{
 	{cades.ErrChanged, ErrChanged},
 	{cades.ErrArchived, ErrArchived},
 	{cades.ErrSignature, ErrSelf},
+	{xades.ErrDoctype, ErrXMLDoctype},
+	{xades.ErrEncoding, ErrXMLEncoding},
+	{xades.ErrSize, ErrXMLSize},
+	{xades.ErrSigned, ErrXMLSigned},
+	{xades.ErrSignature, ErrSelf},
+	{xades.ErrFormat, ErrFormat},
+	{xades.ErrNoContent, ErrDetached},
 }
 
 // about gives an error its situation, if it has none, and the file it speaks of.

@@ -220,7 +220,8 @@ func (v verifier) layer(file io.ReadSeeker, document string, depth int) (Report,
 	return r, nil
 }
 
-func (v verifier) readDocument(f *cades.File, path string) error {
+// readDocument reads what a detached signature is over.
+func (v verifier) readDocument(f interface{ ReadDetached(io.Reader) error }, path string) error {
 	document, err := open(path)
 	if err != nil {
 		return err

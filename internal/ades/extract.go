@@ -65,7 +65,7 @@ func Extract(ctx context.Context, path, output string, innermost bool, roots *tr
 			_ = content.Close()
 			_ = os.Remove(content.Name()) // unless it has got its name
 		}()
-		from, name = content, withoutP7M(name)
+		from, name = content, contentName(name)
 		if layer.Inside != nil && layer.Inside.Signatures != nil && innermost && !layer.Inside.Detached {
 			continue
 		}
@@ -101,8 +101,8 @@ func takeOut(ctx context.Context, from io.ReadSeeker, folder string, layer *Repo
 	if err != nil {
 		return nil, err
 	}
-	f, err := cades.Read(reading{ctx, from}, content)
-	if err == nil && hex.EncodeToString(f.SHA256()) != layer.SHA256 {
+	sum, err := contentOf(ctx, from, layer.Format, content)
+	if err == nil && hex.EncodeToString(sum) != layer.SHA256 {
 		err = cades.ErrChanged
 	}
 	if err == nil {
@@ -116,9 +116,29 @@ func takeOut(ctx context.Context, from io.ReadSeeker, folder string, layer *Repo
 	return content, nil
 }
 
-func withoutP7M(name string) string {
-	if isP7M(name) {
-		return strings.TrimSuffix(name, filepath.Ext(name))
+// contentOf writes what is signed in a file, and returns its SHA-256 digest.
+func contentOf(ctx context.Context, from io.ReadSeeker, format string, to io.Writer) ([]byte, error) {
+	if format == "XAdES" {
+		return contentOfXML(ctx, from, to)
+	}
+	f, err := cades.Read(reading{ctx, from}, to)
+	if err != nil {
+		return nil, err
+	}
+	return f.SHA256(), nil
+}
+
+// contentName is the name of the document in a signed file.
+func contentName(name string) string {
+	end := filepath.Ext(name)
+	stem := strings.TrimSuffix(name, end)
+	switch {
+	case isP7M(name):
+		return stem
+	case strings.HasSuffix(name, detachedXML):
+		return strings.TrimSuffix(name, detachedXML)
+	case strings.EqualFold(end, ".xml"):
+		return stem + ".content" + end
 	}
 	return name + ".content"
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/softwarecie/cie/internal/ades/xades"
 	"github.com/softwarecie/cie/internal/situation"
 )
 
@@ -14,6 +15,7 @@ import (
 const (
 	Auto  = "auto"  // what is usual for the file
 	CAdES = "cades" // .p7m, .p7s: any file
+	XAdES = "xades" // in XML; any other file as a part of it
 )
 
 // ErrNotForFormat means that a file cannot be signed in the format that was asked for.
@@ -37,8 +39,9 @@ type format struct {
 
 // formats are asked in this order; the last takes every file.
 func formats() []format {
-	always := func([]byte) bool { return true }
+	always, never := func([]byte) bool { return true }, func([]byte) bool { return false }
 	return []format{
+		{XAdES, never, xades.IsXML, prepareXAdES, verifyXAdES},
 		{CAdES, always, always, prepareCAdES, verifyCAdES},
 	}
 }

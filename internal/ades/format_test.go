@@ -17,6 +17,9 @@ func TestFormatOfSignature(t *testing.T) {
 		{"text", How{}, CAdES},
 		{"text", How{Format: Auto}, CAdES},
 		{"text", How{Format: CAdES}, CAdES},
+		{"<r/>", How{}, CAdES},
+		{"<r/>", How{Format: XAdES}, XAdES},
+		{"text", How{Format: XAdES, Detached: true}, XAdES},
 		{"text", How{Format: "other"}, ""},
 	} {
 		path := filepath.Join(t.TempDir(), "document")

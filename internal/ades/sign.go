@@ -29,6 +29,8 @@ type Job struct {
 	Stamped time.Time // by a time stamp, zero: there is none
 	Broken  bool      // of the signatures that are there already, one is not valid
 
+	Invoice bool // the document is an electronic invoice, for which more than this signature is asked
+
 	source *os.File
 	work   work
 	signed bool

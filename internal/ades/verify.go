@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -47,8 +46,8 @@ const (
 // A Report is what is known of a signed file. Names and meanings are stable.
 type Report struct {
 	File       string      `json:"file,omitempty"`
-	Format     string      `json:"format"`   // "CAdES"
-	Encoding   string      `json:"encoding"` // "DER", "BER", "base64", "PEM", "S/MIME"
+	Format     string      `json:"format"`   // "CAdES", "XAdES"
+	Encoding   string      `json:"encoding"` // "DER", "BER", "base64", "PEM", "S/MIME"; of XML that of its characters
 	Detached   bool        `json:"detached"`
 	Document   string      `json:"document,omitempty"` // file that a detached signature was held against
 	Size       int64       `json:"size"`               // of the document, in bytes
@@ -65,8 +64,9 @@ type Signature struct {
 	Reason  cades.Reason `json:"reason"`
 	Detail  string       `json:"detail,omitempty"`
 	Intact  bool         `json:"intact"`
-	Covers  string       `json:"covers"` // "document", "signature" (a counter-signature)
-	Level   string       `json:"level"`  // that the file looks like
+	Covers  string       `json:"covers"`         // "document", "part" (of XML), "signature" (a counter-signature), "nothing"
+	Part    string       `json:"part,omitempty"` // of XML: the way to the element that alone is signed
+	Level   string       `json:"level"`          // that the file looks like
 	Signer  Signer       `json:"signer"`
 	Claimed string       `json:"claimed_time,omitempty"` // RFC 3339; by the signer, not proved
 	Proved  string       `json:"proved_time,omitempty"`  // RFC 3339; by a time stamp
@@ -131,10 +131,8 @@ func verifyFile(v verifier, path, document string) (_ Report, err error) {
 		return Report{}, err
 	}
 	defer file.Close()
-	if document == "" && strings.EqualFold(filepath.Ext(path), ".p7s") {
-		if beside := strings.TrimSuffix(path, filepath.Ext(path)); isFile(beside) {
-			document = beside
-		}
+	if beside := Beside(path); document == "" && beside != "" && isFile(beside) {
+		document = beside
 	}
 	f, err := holding(file)
 	if err != nil {
@@ -143,6 +141,17 @@ func verifyFile(v verifier, path, document string) (_ Report, err error) {
 	r, err := f.verify(v, file, document)
 	r.File = path
 	return r, err
+}
+
+// Beside is the path of the document that a signature alone would be beside by its
+// name; "" if its name is no such one.
+func Beside(path string) string {
+	for _, end := range []string{".p7s", detachedXML} {
+		if stem := len(path) - len(end); stem > 0 && strings.EqualFold(path[stem:], end) {
+			return path[:stem]
+		}
+	}
+	return ""
 }
 
 func isFile(path string) bool {
@@ -202,10 +211,7 @@ func (v verifier) judge(s cades.Signature, others []*x509.Certificate, covers st
 	}
 	for _, c := range s.Counter {
 		c.Proofs = c.Proofs.With(s.Proofs)
-		out.Counter = append(out.Counter, v.judge(c, others, "signature"))
-		if out.Counter[len(out.Counter)-1].Verdict == Invalid {
-			out.note(NoteCounter)
-		}
+		out.counter(v.judge(c, others, "signature"))
 	}
 	return out
 }
@@ -223,6 +229,14 @@ func (s *Signature) accept(best time.Time) {
 	}
 	if s.Signer.Kind == KindTest {
 		s.note(NoteAdded)
+	}
+}
+
+// counter adds a counter-signature.
+func (s *Signature) counter(c Signature) {
+	s.Counter = append(s.Counter, c)
+	if c.Verdict == Invalid {
+		s.note(NoteCounter)
 	}
 }
 

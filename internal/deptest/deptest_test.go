@@ -37,12 +37,14 @@ var (
 	confined = append([]string{ // the system's limits for a process (ADR 13)
 		"github.com/elastic/go-seccomp-bpf", "golang.org/x/net/bpf", "github.com/landlock-lsm/go-landlock", "kernel.org/pub/linux/libs/security/libcap/psx",
 	}, system...)
+	// second reader of signed files (ADR 12), tree of XML and tables of characters (ADR 14)
+	documents = slices.Concat([]string{"go.mozilla.org/pkcs7"}, xml)
+	xml       = []string{"github.com/beevik/etree", "golang.org/x/text"}
 	// cobra with what it writes manual pages with, and a prompt without echo
 	commandLine = slices.Concat([]string{
-		"go.mozilla.org/pkcs7",    // second reader of signed files
 		"github.com/miekg/pkcs11", // a process of its own loads the library, for the doctor
 		"github.com/spf13", "github.com/cpuguy83/go-md2man", "github.com/russross/blackfriday", "go.yaml.in/yaml", "golang.org/x/term",
-	}, confined, settings)
+	}, confined, settings, documents)
 	anything = []string{"/"}
 )
 
@@ -189,8 +191,8 @@ var rules = []rule{
 	},
 	{
 		folder: "internal/ades/xades", may: []string{"internal/ades/cades"}, never: []string{"applet", "pcsc", "internal/cie"},
-		modules: []string{"github.com/beevik/etree", "golang.org/x/text"}, // ADR 13
-		why: "documents are signed by a crypto.Signer and parsed without access to the card",
+		modules: xml,
+		why:     "documents are signed by a crypto.Signer and parsed without access to the card",
 	},
 	{
 		folder: "internal/ades/pades", may: []string{"internal/ades/cades"}, never: []string{"applet", "pcsc", "internal/cie"}, modules: anything,
@@ -198,11 +200,11 @@ var rules = []rule{
 	},
 	{
 		folder: "internal/ades", may: []string{"internal/ades/", "internal/situation", "internal/trust"}, never: []string{"applet", "pcsc", "internal/cie"},
-		modules: []string{"go.mozilla.org/pkcs7"}, // second reader of what we sign (ADR 12)
+		modules: documents,
 		why:     "documents are signed by a crypto.Signer and parsed without access to the card",
 	},
 	{
-		folder: "internal/report", may: []string{"internal/ades", "internal/ades/cades", "internal/i18n"}, never: []string{"internal/cie"}, modules: append([]string{"go.mozilla.org/pkcs7"}, card...),
+		folder: "internal/report", may: []string{"internal/ades", "internal/ades/cades", "internal/i18n"}, never: []string{"internal/cie"}, modules: slices.Concat(documents, card),
 		why: "words for what ades knows, the same in the window and in the terminal",
 	},
 	{

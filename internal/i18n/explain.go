@@ -163,6 +163,11 @@ var situations = map[string]situation{
 	"stamp-network":          {"CIE-SIG-12", unchanged},
 	"stamp-refused":          {"CIE-SIG-13", unchanged},
 	"stamp-unfit":            {"CIE-SIG-14", unchanged},
+	"xml-damaged":            {"CIE-SIG-21", unchanged},
+	"xml-doctype":            {"CIE-SIG-22", unchanged},
+	"xml-encoding":           {"CIE-SIG-23", unchanged},
+	"xml-size":               {"CIE-SIG-24", unchanged},
+	"xml-signed":             {"CIE-SIG-25", unchanged},
 
 	"release-no-key":    {"CIE-REL-01", unchanged},
 	"release-key":       {"CIE-REL-02", unchanged},

@@ -91,7 +91,7 @@ func intact(c *i18n.Catalogue, s ades.Signature) Line {
 	case !s.Intact:
 		l = Line{Mark: Open, Text: c.T("report.not-intact")}
 	}
-	l.Text += " · " + c.T("report.covers-"+s.Covers)
+	l.Text += " · " + c.T("report.covers-"+s.Covers, "part", s.Part)
 	return l
 }
 
@@ -159,7 +159,7 @@ func unproved(c *i18n.Catalogue, t ades.TimeStamp) Line {
 
 // Remarks are what else is worth knowing of a signature.
 func Remarks(c *i18n.Catalogue, s ades.Signature) (all []Line) {
-	if s.Level != "B-B" && s.Level != "CMS" {
+	if strings.HasPrefix(s.Level, "B-") && s.Level != "B-B" {
 		all = append(all, Line{Mark: Remark, Text: c.T("report.level", "level", s.Level)})
 	}
 	for _, t := range s.Stamps {

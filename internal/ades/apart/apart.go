@@ -13,9 +13,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/softwarecie/cie/internal/ades"
@@ -249,7 +247,7 @@ func rootsOf(added [][]byte) (*trust.Roots, error) {
 // for temporary files, and that of what is taken out.
 func limits(r request) confine.Limits {
 	l := confine.Limits{Folders: []string{r.Folder}, Memory: memory, CPU: cpu}
-	for _, path := range []string{r.Path, r.Document, strings.TrimSuffix(r.Path, filepath.Ext(r.Path))} {
+	for _, path := range []string{r.Path, r.Document, ades.Beside(r.Path)} {
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 			l.Read = append(l.Read, path)
 			l.CPU += time.Duration(info.Size()/cpuPer) * time.Second

@@ -61,6 +61,7 @@ func TestVectors(t *testing.T) {
 	document := vector(t, "doc.txt")
 	encodings := map[string]string{"cades/b-ber.p7m": "BER", "cades/b-base64.p7m": "base64", "cades/b-pem.p7m": "PEM"}
 	rows := strings.Split(strings.TrimRight(string(vector(t, "EXPECTED.tsv")), "\n"), "\n")[1:]
+	rows = slices.DeleteFunc(rows, func(row string) bool { return !strings.HasPrefix(row, "cades/") })
 	if len(rows) != 16 {
 		t.Fatalf("%d rows", len(rows))
 	}

@@ -274,7 +274,7 @@ func TestCounterSignature(t *testing.T) {
 			t.Fatalf("%+v", all)
 		}
 		s := all[0].Counter[0]
-		if want == "" && (s.Failure != nil || s.Covers != Value) || want != "" && (s.Failure == nil || string(s.Failure.Reason) != want || !s.Failure.Invalid) {
+		if want == "" && (s.Failure != nil || s.Covers != value) || want != "" && (s.Failure == nil || string(s.Failure.Reason) != want || !s.Failure.Invalid) {
 			t.Errorf("%s: %+v", target, s)
 		}
 	}

@@ -31,7 +31,7 @@ var (
 	ErrSize = errors.New("file too large")
 )
 
-// Limits of one file. A tree takes some 40 times the memory of its file.
+// Limits of one file. A tree takes some 16 times the memory of its file.
 const (
 	MaxSize       = 25 << 20 // bytes of an XML file
 	maxDepth      = 256      // elements in elements

@@ -11,7 +11,6 @@ import (
 	"hash"
 	"io"
 	"net/url"
-	"path"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -31,14 +30,14 @@ const (
 type File struct {
 	Encoding string // of the characters: "UTF-8", "ISO-8859-1"
 	Detached bool   // a signature is over another file
-	Document string // the name that it gives that file, without folders; "" if it gives none
+	Size     int64  // of that file, in bytes, once it is read
+	SHA256   []byte // of that file
 
 	doc        *document
 	signatures []*element
 	external   string // the URI of the other file
 	digests    map[crypto.Hash][]byte
-	size       int64 // of the other file, in bytes
-	work       int   // nodes that may still be written
+	work       int // nodes that may still be written
 }
 
 // Read reads a file. A file without signatures is not signed.
@@ -57,9 +56,6 @@ func Read(file []byte) (*File, error) {
 				f.external, f.Detached = uri, true
 			}
 		}
-	}
-	if name, err := url.PathUnescape(f.external); err == nil && name != "" && !strings.ContainsAny(name, `/\:`) && path.Clean(name) == name && name != ".." {
-		f.Document = name
 	}
 	return f, nil
 }
@@ -126,10 +122,11 @@ func (f *File) ReadDetached(content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	f.size, f.digests = n, map[crypto.Hash][]byte{}
+	f.digests = map[crypto.Hash][]byte{}
 	for h, state := range states {
 		f.digests[h] = state.Sum(nil)
 	}
+	f.Size, f.SHA256 = n, f.digests[crypto.SHA256]
 	return nil
 }
 

@@ -202,7 +202,7 @@ func (f *File) digested(r *reference) error {
 	var sum []byte
 	if r.external {
 		if f.digests == nil || r.attr("URI") != f.external {
-			return doubt(cades.SignedDataNotFound, "the document is not in the file")
+			return doubt(cades.SignedDataNotFound, "the document is another file: "+r.attr("URI"))
 		}
 		sum = f.digests[r.hash]
 	} else {

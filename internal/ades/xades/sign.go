@@ -33,8 +33,8 @@ var (
 	errKey = errors.New("kind of key")
 )
 
-// MaxEnveloped is the largest file that is put into its signature, in bytes.
-const MaxEnveloped = 10 << 20
+// maxEnveloped is the largest file that is put into its signature, in bytes.
+const maxEnveloped = 10 << 20
 
 // A Draft is all of a signed file but the signature.
 type Draft struct {
@@ -88,7 +88,7 @@ func Enveloped(file []byte) (*Draft, error) {
 
 // Enveloping is the draft of a signature with any file in it.
 func Enveloping(content []byte) (*Draft, error) {
-	if len(content) > MaxEnveloped {
+	if len(content) > maxEnveloped {
 		return nil, ErrSize
 	}
 	return &Draft{

@@ -129,11 +129,11 @@ func TestEnveloping(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		if err := f.Content(&out); err != nil || out.String() != content || f.Size() != int64(len(content)) {
+		if err := f.Content(&out); err != nil || out.String() != content {
 			t.Errorf("%q, %v, want %q", out.String(), err, content)
 		}
 	}
-	if _, err := Enveloping(make([]byte, MaxEnveloped+1)); !errors.Is(err, ErrSize) {
+	if _, err := Enveloping(make([]byte, maxEnveloped+1)); !errors.Is(err, ErrSize) {
 		t.Error(err)
 	}
 }
@@ -144,8 +144,8 @@ func TestDetached(t *testing.T) {
 		signed := sign(t, Detached(name, sha256.Sum256([]byte("text"))), nil, key, c)
 		verified(t, name, signed, "text")
 		f, err := Read(signed)
-		if err != nil || f.Document != name && name != "a:b.txt" {
-			t.Errorf("%q, %v, want %q", f.Document, err, name)
+		if err != nil {
+			t.Fatal(err)
 		}
 		if err := f.ReadDetached(strings.NewReader("tent")); err != nil {
 			t.Fatal(err)

@@ -30,9 +30,9 @@ type Coverage string
 // What a signature may be over.
 const (
 	Document Coverage = "document" // all that is in the file, or all of the other file
-	Part     Coverage = "part"     // an element: the rest of the file is not signed
-	Value    Coverage = "signature"
-	Nothing  Coverage = "nothing"
+	part     Coverage = "part"     // an element: the rest of the file is not signed
+	value    Coverage = "signature"
+	nothing  Coverage = "nothing"
 )
 
 // typeProperties is the type of the reference to what is signed of the signature itself
@@ -80,7 +80,7 @@ type judgement struct {
 
 // judge applies all rules to one signature.
 func (f *File) judge(e, parent *element, certificates []*x509.Certificate, now time.Time) Signature {
-	j := &judgement{element: e, file: f, parent: parent, out: Signature{Covers: Nothing}}
+	j := &judgement{element: e, file: f, parent: parent, out: Signature{Covers: nothing}}
 	var unnamed error
 	for _, check := range []func() error{
 		j.form,
@@ -243,7 +243,7 @@ func (j *judgement) covers(r *reference) error {
 		if r.set == nil || !is(r.set.apex, nsDS, "SignatureValue") || r.set.apex.Parent() != j.parent.Element {
 			return wrong(cades.FormatFailure, "a counter-signature of something else")
 		}
-		j.out.Covers = Value
+		j.out.Covers = value
 	case r.external:
 		j.external = true
 	default:
@@ -258,13 +258,13 @@ func (j *judgement) covers(r *reference) error {
 func (j *judgement) covered() error {
 	root := j.file.doc.root
 	switch {
-	case j.out.Covers == Value:
+	case j.out.Covers == value:
 		return nil
 	case j.parent != nil, !j.external && len(j.signed) == 0:
 		return wrong(cades.FormatFailure, "no document is signed")
 	}
 	if stray := j.stray(j.Element); stray != nil {
-		j.out.Covers = Part
+		j.out.Covers = part
 		return doubt(cades.SigConstraintsFailure, "not signed, but in the signature: "+place(stray))
 	}
 	alone := j.Element == root || !slices.ContainsFunc(root.Child, func(t etree.Token) bool {
@@ -276,7 +276,7 @@ func (j *judgement) covered() error {
 		j.out.Covers = Document
 		return nil
 	}
-	j.out.Covers = Part
+	j.out.Covers = part
 	for _, e := range j.signed {
 		if !is(e, nsDS, "KeyInfo") {
 			j.out.Part = cmp.Or(j.out.Part, place(e))
@@ -504,22 +504,6 @@ func (j *judgement) times(now time.Time) {
 		note(&j.out, cades.NoteOutside)
 	}
 }
-
-// Size is that of the document, in bytes: of the other file, or of what the first
-// signature signs of this one.
-func (f *File) Size() int64 {
-	if f.Detached {
-		return f.size
-	}
-	var n counter
-	_ = f.Content(&n) // what cannot be written has no size
-	return int64(n)
-}
-
-// A counter counts what is written.
-type counter int64
-
-func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
 
 // ErrNoContent means that what is signed is not in the file.
 var ErrNoContent = errors.New("what is signed is not in the file")
