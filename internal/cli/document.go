@@ -34,7 +34,7 @@ func (a *App) signCommand() *cobra.Command {
 	var how ades.How
 	timestamp := ""
 	c := a.command("sign FILE…", "cli.sign",
-		"  cie sign contract.pdf\n  cie sign --output signed *.pdf\n  cie sign --detached photo.jpg\n  cie sign contract.pdf.p7m\n  cie sign --timestamp https://tsa.example.org letter.txt",
+		"  cie sign contract.pdf\n  cie sign --output signed *.pdf\n  cie sign --detached photo.jpg\n  cie sign contract.pdf.p7m\n  cie sign --format xades invoice.xml\n  cie sign --timestamp https://tsa.example.org letter.txt",
 		func(ctx context.Context, files []string) error { return a.sign(ctx, files, how, timestamp) })
 	c.Long = a.t("cli.sign") + "\n\n" + a.t("cli.sign.long") + "\n\n" + a.t("note.fea")
 	c.Flags().StringVar(&how.Format, "format", ades.Auto, a.t("cli.flag.format", "names", strings.Join(ades.Formats()[1:], ", ")))

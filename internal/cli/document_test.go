@@ -73,6 +73,44 @@ func TestSignVerifyExtract(t *testing.T) {
 	}
 }
 
+// An XML file is signed in itself [84], verified and taken out [103]; one that cannot
+// be costs no try.
+func TestSignXML(t *testing.T) {
+	p := newPerson(t, emulator.Options{})
+	p.paired() // 1 code sent
+	file := filepath.Join(p.home, "invoice.xml")
+	for _, tt := range []struct {
+		name, content, args string
+		status              int
+		code                string
+		codes               int
+	}{
+		{"not well-formed", "<r>", "sign --format xades ", 1, "CIE-SIG-21", 1},
+		{"document type", "<!DOCTYPE r><r/>", "sign --format xades ", 1, "CIE-SIG-22", 1},
+		{"signed", "<r>Content</r>", "sign --format xades ", 0, "", 2},
+		{"beside", "<r>Content</r>", "sign --format xades --detached ", 0, "", 3},
+		{"as any file", "<r>Content</r>", "sign ", 0, "", 4},
+	} {
+		if err := os.WriteFile(file, []byte(tt.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p.wants(tt.name, p.run(tt.args+file, "5678"), tt.status, tt.code, tt.codes)
+	}
+	signed := filepath.Join(p.home, "invoice-signed.xml")
+	r := p.run("verify " + signed + " " + file + ".xades.xml " + file + ".p7m")
+	p.wants("verified", r, 16, "CIE-SIG-04", 4)
+	for i, format := range []string{"XAdES", "XAdES", "CAdES"} {
+		if report := r.Reports[i]; report.Format != format || report.Signatures[0].Reason != "TRY_LATER" || report.Signatures[0].Covers != "document" {
+			t.Errorf("%+v", report)
+		}
+	}
+	p.wants("signed twice", p.run("sign --format xades "+signed, "5678"), 1, "CIE-SIG-25", 4)
+	p.wants("taken out", p.run("extract "+signed), 0, "", 4)
+	if content, err := os.ReadFile(filepath.Join(p.home, "invoice-signed.content.xml")); err != nil || string(content) != "<r>Content</r>" {
+		t.Errorf("%q, %v", content, err)
+	}
+}
+
 // What cannot be signed costs no try.
 func TestSignRefused(t *testing.T) {
 	p := newPerson(t, emulator.Options{})

@@ -82,7 +82,7 @@ func verifyECDSA(key crypto.PublicKey, h crypto.Hash, message, signature []byte)
 	if !ok {
 		return false, false
 	}
-	size := (k.Curve.Params().N.BitLen() + 7) / 8
+	size := (k.Params().N.BitLen() + 7) / 8
 	if len(signature) != 2*size {
 		return false, true
 	}
