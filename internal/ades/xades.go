@@ -182,6 +182,7 @@ func (v verifier) judgeXML(s xades.Signature, certificates []*x509.Certificate) 
 	out := v.judge(s.Signature, certificates, string(s.Covers))
 	out.Part, out.Detail = trust.Display(s.Part), trust.Display(out.Detail)
 	for _, c := range s.Counter {
+		c.Proofs = c.Proofs.With(s.Proofs)
 		out.counter(v.judgeXML(c, certificates))
 	}
 	return out

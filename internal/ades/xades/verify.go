@@ -103,6 +103,9 @@ func (f *File) judge(e, parent *element, certificates []*x509.Certificate, now t
 	}
 	j.out.Level = j.level()
 	j.times(now)
+	j.stamps()
+	j.out.Proofs.OCSP = encapsulated(j.unsigned(), "EncapsulatedOCSPValue")
+	j.out.Proofs.CRL = encapsulated(j.unsigned(), "EncapsulatedCRLValue")
 	for _, c := range j.unsigned().children(nsXAdES, "CounterSignature") {
 		for _, s := range c.children(nsDS, "Signature") {
 			j.out.Counter = append(j.out.Counter, f.judge(s, e, certificates, now))
@@ -463,11 +466,8 @@ func (j *judgement) level() string {
 	values := has(nsXAdES, "CertificateValues") || has(nsXAdES, "RevocationValues")
 	stamp := has(nsXAdES, "SignatureTimeStamp")
 	archive := has(nsXAdES141, "ArchiveTimeStamp") || has(nsXAdES, "ArchiveTimeStamp")
-	if stamp || archive {
-		note(&j.out, cades.NoteStamp)
-	}
-	if values {
-		note(&j.out, cades.NoteEmbedded)
+	if archive {
+		note(&j.out, cades.NoteArchive)
 	}
 	switch {
 	case len(j.signing()) == 0:
@@ -480,6 +480,57 @@ func (j *judgement) level() string {
 		return "B-T"
 	}
 	return "B-B"
+}
+
+// stamps finds time stamps over the signature value, and what they are over: the
+// element in its canonical form (ETSI EN 319 132-1 V1.3.1 §5.3). They are not checked
+// here.
+func (j *judgement) stamps() {
+	value := j.path("SignatureValue")
+	all := j.unsigned().children(nsXAdES, "SignatureTimeStamp")
+	for _, s := range all[:min(len(all), maxStamps)] {
+		var form canonical // inclusive, if none is named
+		if method := s.path("CanonicalizationMethod"); method != nil {
+			var ok bool
+			if form, ok = canonicalOf(method); !ok {
+				note(&j.out, cades.NoteStamp)
+				continue
+			}
+		}
+		var b bytes.Buffer
+		if value == nil || form.write(&b, nodeSet{apex: value.Element, comments: true}) != nil || j.out.Value != nil && !bytes.Equal(j.out.Value, b.Bytes()) {
+			note(&j.out, cades.NoteStamp)
+			continue
+		}
+		j.out.Value = b.Bytes()
+		j.out.Stamps = append(j.out.Stamps, encapsulated(s, "EncapsulatedTimeStamp")...)
+	}
+}
+
+// maxStamps is how many time stamps over one signature are looked at.
+const maxStamps = 100
+
+// maxEncapsulated is how many values of one kind one signature may hold.
+const maxEncapsulated = 1000
+
+// encapsulated are the DER values of a name in an element.
+func encapsulated(e *element, tag string) (all [][]byte) {
+	if e == nil {
+		return nil
+	}
+	for _, t := range e.Child {
+		c, ok := t.(*etree.Element)
+		switch {
+		case !ok:
+		case is(c, nsXAdES, tag):
+			if der, ok := (&element{c}).bytes(); ok && len(all) < maxEncapsulated {
+				all = append(all, der)
+			}
+		case !is(c, nsDS, "Signature"): // what is in counter-signatures is theirs
+			all = append(all, encapsulated(&element{c}, tag)...)
+		}
+	}
+	return all[:min(len(all), maxEncapsulated)]
 }
 
 // tolerance is how much a clock may be ahead.
