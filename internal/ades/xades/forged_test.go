@@ -95,6 +95,7 @@ func TestForged(t *testing.T) {
 	reference := regexp.MustCompile(`(?s)<ds:Reference URI="".*?</ds:Reference>`).FindString(original)
 	d, err := Enveloping([]byte("text"))
 	enveloping := string(sign(t, d, err, key, c))
+	beside := strings.TrimPrefix(string(sign(t, Detached("a.txt", sha256.Sum256([]byte("text"))), nil, key, c)), xmlDeclaration)
 	for _, tt := range []struct {
 		name    string
 		file    string
@@ -166,7 +167,10 @@ func TestForged(t *testing.T) {
 		{"XPath of another namespace", replace(t, original, transform(algEnveloped, ""), transform(algXPath, `<ds:XPath>not(ancestor-or-self::x:Signature)</ds:XPath>`)), true, "SIGNED_DATA_NOT_FOUND", false},
 		{"canonical twice", replace(t, original, transform(algExclusive, ""), transform(algExclusive, "")+transform(algInclusive, "")), true, "SIGNED_DATA_NOT_FOUND", false},
 		{"nothing", replace(t, original, reference, ""), true, "FORMAT_FAILURE", true},
-		{"the key alone", replace(t, original, "<ds:KeyInfo>", `<ds:KeyInfo Id="key">`, `URI=""`, `URI="#key"`), true, "SIG_CONSTRAINTS_FAILURE", false},
+		{"the key alone", replace(t, original, "<ds:KeyInfo>", `<ds:KeyInfo Id="key">`, `URI=""`, `URI="#key"`), true, "FORMAT_FAILURE", true},
+		{"the key alone, and nothing else", replace(t, beside, "<ds:KeyInfo>", `<ds:KeyInfo Id="key">`, `URI="a.txt"`, `URI="#key"`), true, "FORMAT_FAILURE", true},
+		{"another file, and text around", "<r>999" + beside + "</r>", false, "SIG_CONSTRAINTS_FAILURE", false},
+		{"a page in the key", replace(t, original, "</ds:X509Data>", `</ds:X509Data><p xmlns="http://www.w3.org/1999/xhtml">999</p>`), false, "SIG_CONSTRAINTS_FAILURE", false},
 		{"nothing but itself", strings.TrimSuffix(strings.TrimPrefix(original, `<r xmlns:x="urn:x"><pay Id="pay">100</pay>`), "</r>"), true, "FORMAT_FAILURE", true},
 		{"all, but for a signature that is none", again(t, replace(t, original, algEnveloped, algFilter2), key.key), false, "SIGNED_DATA_NOT_FOUND", false},
 
@@ -182,6 +186,9 @@ func TestForged(t *testing.T) {
 		f, err := Read([]byte(tt.file))
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", tt.name, err, tt.file)
+		}
+		if err := f.ReadDetached(strings.NewReader("text")); err != nil {
+			t.Fatal(err)
 		}
 		s := f.Verify(time.Now())[0]
 		if s.Failure == nil || string(s.Failure.Reason) != tt.reason || s.Failure.Invalid != tt.invalid {

@@ -71,16 +71,18 @@ type judgement struct {
 	properties *element // xades:QualifyingProperties; nil: it is no XAdES
 	out        Signature
 	used       []crypto.Hash
-	signed     []*etree.Element // what of this file is signed
-	whole      bool             // all of it is, but for signatures
-	external   bool             // another file is
-	info       []byte           // SignedInfo in its canonical form
+	signed     map[*etree.Element]bool
+	whole      bool           // all of this file is signed, but for signatures
+	external   bool           // another file is
+	object     *etree.Element // the first object in the signature of which something is
+	outside    *etree.Element // the first other element that is
+	info       []byte         // SignedInfo in its canonical form
 	scheme     scheme
 }
 
 // judge applies all rules to one signature.
 func (f *File) judge(e, parent *element, certificates []*x509.Certificate, now time.Time) Signature {
-	j := &judgement{element: e, file: f, parent: parent, out: Signature{Covers: nothing}}
+	j := &judgement{element: e, file: f, parent: parent, out: Signature{Covers: nothing}, signed: map[*etree.Element]bool{}}
 	var unnamed error
 	for _, check := range []func() error{
 		j.form,
@@ -250,8 +252,12 @@ func (j *judgement) covers(r *reference) error {
 	case r.external:
 		j.external = true
 	default:
-		j.signed = append(j.signed, r.set.apex)
-		j.whole = j.whole || r.set.apex == j.file.doc.root && !r.base64
+		j.signed[r.set.apex] = true
+		if r.set.apex == j.file.doc.root && !r.base64 {
+			j.whole = true
+			return nil
+		}
+		j.sort(r.set.apex)
 	}
 	return nil
 }
@@ -259,43 +265,61 @@ func (j *judgement) covers(r *reference) error {
 // covered says what all of it together covers: a document must be signed, and nothing
 // else be where it could be taken for one.
 func (j *judgement) covered() error {
-	root := j.file.doc.root
 	switch {
 	case j.out.Covers == value:
 		return nil
-	case j.parent != nil, !j.external && len(j.signed) == 0:
+	case j.parent != nil, !j.external && j.outside == nil && !j.whole && j.object == nil:
 		return wrong(cades.FormatFailure, "no document is signed")
 	}
 	if stray := j.stray(j.Element); stray != nil {
 		j.out.Covers = part
 		return doubt(cades.SigConstraintsFailure, "not signed, but in the signature: "+place(stray))
 	}
-	alone := j.Element == root || !slices.ContainsFunc(root.Child, func(t etree.Token) bool {
-		e, ok := t.(*etree.Element)
-		return ok && !is(e, nsDS, "Signature")
-	})
-	inside := !slices.ContainsFunc(j.signed, func(e *etree.Element) bool { return !j.holds(e) })
-	if j.whole || alone && (j.external || inside) {
+	if j.whole || j.alone() && j.outside == nil {
 		j.out.Covers = Document
 		return nil
 	}
-	j.out.Covers = part
-	for _, e := range j.signed {
-		if !is(e, nsDS, "KeyInfo") {
-			j.out.Part = cmp.Or(j.out.Part, place(e))
-		}
+	j.out.Covers, j.out.Part = part, j.file.external
+	if j.outside != nil {
+		j.out.Part = place(j.outside)
+	} else if j.object != nil {
+		j.out.Part = place(j.object)
 	}
 	return doubt(cades.SigConstraintsFailure, "only a part of the file is signed: "+j.out.Part)
 }
 
-// holds says whether an element is in this signature.
-func (j *judgement) holds(e *etree.Element) bool {
-	for ; e != nil; e = e.Parent() {
-		if e == j.Element {
-			return true
+// alone says whether there is nothing in the file but signatures.
+func (j *judgement) alone() bool {
+	root := j.file.doc.root
+	return root == j.Element || !slices.ContainsFunc(root.Child, func(t etree.Token) bool {
+		switch t := t.(type) {
+		case *etree.Element:
+			return !is(t, nsDS, "Signature")
+		case *etree.CharData:
+			return !t.IsWhitespace()
+		}
+		return false
+	})
+}
+
+// sort notes where a signed element is: outside of the signature, or in an object of it;
+// its key and its properties are no documents.
+func (j *judgement) sort(e *etree.Element) {
+	for p, below := e, e; p != nil; p, below = p.Parent(), p {
+		if p == j.Element {
+			if is(below, nsDS, "Object") && (&element{below}).path("QualifyingProperties") == nil {
+				j.object = cmp.Or(j.object, below)
+			}
+			return
 		}
 	}
-	return false
+	j.outside = cmp.Or(j.outside, e)
+}
+
+// own are the namespaces of what is in a signature itself.
+var own = []string{
+	nsDS, nsXAdES, nsXAdES141, nsExclusive, "http://uri.etsi.org/01903/v1.1.1#", "http://uri.etsi.org/01903/v1.2.2#",
+	"http://www.w3.org/2009/xmldsig11#", "http://www.w3.org/2001/04/xmldsig-more#", "http://www.w3.org/2007/05/xmldsig-more#",
 }
 
 // stray is an element in the signature that could be taken for a document and is not
@@ -303,12 +327,11 @@ func (j *judgement) holds(e *etree.Element) bool {
 func (j *judgement) stray(e *etree.Element) *etree.Element {
 	for _, t := range e.Child {
 		c, ok := t.(*etree.Element)
-		if !ok || slices.Contains(j.signed, c) || is(c, nsDS, "SignedInfo") {
+		if !ok || j.signed[c] || is(c, nsDS, "SignedInfo") {
 			continue
 		}
 		object := e == j.Element && is(c, nsDS, "Object") && (&element{c}).path("QualifyingProperties") == nil
-		space := c.NamespaceURI()
-		if object && !j.filled(c) || !strings.HasPrefix(space, "http://www.w3.org/") && !strings.HasPrefix(space, "http://uri.etsi.org/") {
+		if object && !j.filled(c) || !slices.Contains(own, c.NamespaceURI()) {
 			return c
 		}
 		if found := j.stray(c); found != nil {
@@ -325,7 +348,7 @@ func (j *judgement) filled(object *etree.Element) bool {
 		switch t := t.(type) {
 		case *etree.Element:
 			some = true
-			if !slices.Contains(j.signed, t) {
+			if !j.signed[t] {
 				return false
 			}
 		case *etree.CharData:
