@@ -231,6 +231,17 @@ func TestOpenSSLStampsAndAnswers(t *testing.T) {
 		}
 	}
 	check("good", "good", "ocsp-network", Valid)
+	inXML, err := Prepare(t.Context(), document, How{Format: XAdES})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inXML.Close()
+	if err := errors.Join(inXML.Sign(key, certificate, nil, time.Now()), inXML.Stamp(t.Context(), fetch, o.server.URL+"/tsa", time.Now()), inXML.Finish(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := VerifyOnline(t.Context(), inXML.Output, "", believing, time.Now(), fetch); err != nil || r.Verdict != Valid || r.Signatures[0].Level != "B-T" || r.Signatures[0].Proved == "" {
+		t.Errorf("in XML: %+v, %v", r, err)
+	}
 	o.run("ca", "-config", "config", "-revoke", "holder.pem", "-crl_reason", "keyCompromise")
 	revoked, err := VerifyOnline(t.Context(), j.Output, "", believing, time.Now(), fetch)
 	if err != nil || revoked.Signatures[0].RevokedAt == "" || revoked.Signatures[0].Source != "ocsp-network" {

@@ -52,7 +52,7 @@ func readXML(ctx context.Context, file io.ReadSeeker) ([]byte, error) {
 type xadesWork struct {
 	draft    *xades.Draft
 	detached *os.File // the source, if it stays beside; nil: it is in the signed file
-	signed   []byte
+	signed   *xades.Signed
 }
 
 // detachedXML is the end of the name of a signature in XML that is not in its document.
@@ -96,7 +96,11 @@ func (w *xadesWork) sign(key crypto.Signer, certificate *x509.Certificate, issue
 }
 
 func (w *xadesWork) write(ctx context.Context, f *os.File) error {
-	if _, err := f.Write(w.signed); err != nil {
+	file, err := w.signed.Bytes()
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(file); err != nil {
 		return err
 	}
 	written, err := readXML(ctx, f)
@@ -117,6 +121,9 @@ func (w *xadesWork) write(ctx context.Context, f *os.File) error {
 	}
 	return w.check(read)
 }
+
+func (w *xadesWork) value() []byte      { return w.signed.Value() }
+func (w *xadesWork) stamp(token []byte) { w.signed.Stamp(token) }
 
 // check has our own verifier find the new signature without a fault.
 func (w *xadesWork) check(read *xades.File) error {

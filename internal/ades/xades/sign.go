@@ -104,8 +104,32 @@ func Detached(name string, digest [sha256.Size]byte) *Draft {
 
 const xmlDeclaration = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 
-// Sign has the key sign, once, and checks what it returns. It returns the whole file.
-func (d *Draft) Sign(key crypto.Signer) ([]byte, error) {
+// A Signed is a whole signed file.
+type Signed struct {
+	draft     *Draft
+	signature *etree.Element
+}
+
+// Bytes are the file.
+func (s *Signed) Bytes() ([]byte, error) {
+	text, err := etree.NewDocumentWithRoot(s.signature.Copy()).WriteToBytes()
+	return slices.Concat(s.draft.before, text, s.draft.after), err
+}
+
+// Value is what a time stamp over the signature is over (ETSI EN 319 132-1 V1.3.1 §5.3).
+func (s *Signed) Value() []byte { return octets(s.signature.FindElement("./ds:SignatureValue")) }
+
+// Stamp puts a time stamp over the value into the file, which makes it level B-T.
+func (s *Signed) Stamp(token []byte) {
+	of := s.signature.FindElement("./ds:Object/xades:QualifyingProperties").CreateElement("xades:UnsignedProperties")
+	stamp := of.CreateElement("xades:UnsignedSignatureProperties").CreateElement("xades:SignatureTimeStamp")
+	stamp.CreateAttr("Id", s.signature.SelectAttrValue("Id", "")+"-tst")
+	algorithm(stamp, "ds:CanonicalizationMethod", algExclusive)
+	stamp.CreateElement("xades:EncapsulatedTimeStamp").SetText(base64.StdEncoding.EncodeToString(token))
+}
+
+// Sign has the key sign, once, and checks what it returns before anything is written.
+func (d *Draft) Sign(key crypto.Signer) (*Signed, error) {
 	public, ok := d.Certificate.PublicKey.(*rsa.PublicKey)
 	if !ok {
 		return nil, errKey
@@ -130,11 +154,7 @@ func (d *Draft) Sign(key crypto.Signer) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", ErrSignature, err)
 	}
 	signature.FindElement("./ds:SignatureValue").SetText(base64.StdEncoding.EncodeToString(value))
-	text, err := etree.NewDocumentWithRoot(signature).WriteToBytes()
-	if err != nil {
-		return nil, err
-	}
-	return slices.Concat(d.before, text, d.after), nil
+	return &Signed{d, signature}, nil
 }
 
 // octets are what is digested of an element of our own.

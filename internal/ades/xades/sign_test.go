@@ -61,7 +61,11 @@ func sign(t testing.TB, d *Draft, err error, key crypto.Signer, c *x509.Certific
 	if err != nil {
 		t.Fatal(err)
 	}
-	return signed
+	file, err := signed.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // verified wants one good signature over the whole document.
@@ -163,5 +167,32 @@ func TestKeyOfAnother(t *testing.T) {
 	d.Certificate = other
 	if _, err := d.Sign(key); !errors.Is(err, ErrSignature) {
 		t.Error(err)
+	}
+}
+
+// A time stamp is put beside the signature, and found over its value.
+func TestStamp(t *testing.T) {
+	key, c := holder(t, 2048)
+	d, err := Enveloped([]byte("<r>text</r>"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Certificate, d.Time = c, time.Now()
+	signed, err := d.Sign(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed.Stamp([]byte("token"))
+	file, err := signed.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := f.Verify(time.Now())[0]
+	if s.Failure != nil || s.Level != "B-T" || len(s.Stamps) != 1 || string(s.Stamps[0]) != "token" || !bytes.Equal(s.Value, signed.Value()) || len(s.Notes) > 0 {
+		t.Errorf("%+v", s)
 	}
 }
