@@ -119,12 +119,12 @@ func (s *signScreen) format() fyne.CanvasObject {
 		list.Add(b)
 	}
 	formats := ades.Formats()
+	several := slices.Contains(formats, "pades") // else .p7m is usual for every file
 	for _, name := range formats {
 		switch {
-		case len(formats) == 2 && name == ades.Auto: // there is but one
-		case len(formats) == 2, name == ades.Auto:
+		case name == ades.Auto && several, name == ades.CAdES && !several:
 			offer(name, "", false)
-		default:
+		case name != ades.Auto:
 			offer(name, name, false)
 		}
 	}
