@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"github.com/softwarecie/cie/internal/ades/cades"
+	"github.com/softwarecie/cie/internal/ades/pades"
 	"github.com/softwarecie/cie/internal/ades/xades"
 	"github.com/softwarecie/cie/internal/situation"
 )
@@ -75,6 +76,14 @@ var situations = []struct{ below, situation error }{
 	{xades.ErrSignature, ErrSelf},
 	{xades.ErrFormat, ErrFormat},
 	{xades.ErrNoContent, ErrDetached},
+	{pades.ErrFormat, ErrPDF},
+	{pades.ErrPassword, ErrPDFPassword},
+	{pades.ErrSize, ErrPDFSize},
+	{pades.ErrProtected, ErrPDFProtected},
+	{pades.ErrLocked, ErrPDFLocked},
+	{pades.ErrXFA, ErrPDFForm},
+	{pades.ErrDamaged, ErrPDFRepair},
+	{pades.ErrSelf, ErrSelf},
 }
 
 // about gives an error its situation, if it has none, and the file it speaks of.

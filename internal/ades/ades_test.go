@@ -67,9 +67,9 @@ func TestVectors(t *testing.T) {
 		verdict, reason, kind, revocation := Undetermined, TryLater, KindTest, revNotAsked
 		wrong := ErrUndetermined
 		switch {
-		case columns[5] == "expired":
+		case strings.HasPrefix(columns[5], "expired"):
 			reason, kind = OutOfBounds, KindOther // its CA was not yet there while it was valid
-		case strings.Contains(columns[5], "all inside"):
+		case strings.HasSuffix(columns[5], "inside"):
 			verdict, reason, revocation, wrong = Valid, "", revGood, nil
 		}
 		if report.Verdict != verdict || !errors.Is(report.Err(), wrong) {
@@ -85,7 +85,7 @@ func TestVectors(t *testing.T) {
 			t.Errorf("%s: inside %+v", path, report.Inside)
 		}
 		stranger, err := VerifyFile(t.Context(), path, filepath.Join(vectors, "doc.txt"), r, vectorTime)
-		if err != nil || stranger.Verdict != Undetermined || stranger.Signatures[0].Signer.Kind != KindOther || stranger.Signatures[0].Reason != NoChain && columns[5] != "expired" {
+		if err != nil || stranger.Verdict != Undetermined || stranger.Signatures[0].Signer.Kind != KindOther || stranger.Signatures[0].Reason != NoChain && !strings.HasPrefix(columns[5], "expired") {
 			t.Errorf("%s without its root: %+v, %v", path, stranger.Signatures, err)
 		}
 	}

@@ -145,37 +145,42 @@ func (w *cadesWork) verify(ctx context.Context, f *os.File) error {
 	return ErrSelf
 }
 
-// maxSecond is the size of files that the second reader reads, in bytes. It takes some
-// six times as much memory.
-const maxSecond = 8 << 20
-
-// second has another program's reader verify the file, so that a mistake of ours is
-// not judged by ourselves alone. It cannot read all that others sign, so it is not
-// asked about files that had signatures.
+// second has another program's reader verify the file. It cannot read all that others
+// sign, so it is not asked about files that had signatures.
 func (w *cadesWork) second(f *os.File) error {
 	if w.draft.Size > maxSecond || w.draft.Existing != nil {
 		return nil
 	}
-	read := func(f *os.File) ([]byte, error) {
-		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return nil, err
-		}
-		return io.ReadAll(f)
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
 	}
-	all, err := read(f)
+	all, err := io.ReadAll(f)
+	if err != nil || !w.draft.Detached {
+		return errors.Join(err, second(all, nil, w.draft.Digest))
+	}
+	if _, err := w.content.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return second(all, w.content, w.draft.Digest)
+}
+
+// maxSecond is the size of documents that the second reader reads, in bytes. It takes
+// some six times as much memory.
+const maxSecond = 8 << 20
+
+// second has another program's reader verify signed data, so that a mistake of ours is
+// not judged by ourselves alone. Content is what a detached signature was made over.
+func second(der []byte, content io.Reader, digest [sha256.Size]byte) error {
+	p7, err := pkcs7.Parse(der)
 	if err != nil {
 		return err
 	}
-	p7, err := pkcs7.Parse(all)
-	if err != nil {
-		return err
-	}
-	if w.draft.Detached {
-		if p7.Content, err = read(w.content); err != nil {
+	if content != nil {
+		if p7.Content, err = io.ReadAll(content); err != nil {
 			return err
 		}
 	}
-	if sum := sha256.Sum256(p7.Content); sum != w.draft.Digest {
+	if sum := sha256.Sum256(p7.Content); sum != digest {
 		return errors.New("content differs")
 	}
 	return p7.Verify()

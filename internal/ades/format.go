@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/softwarecie/cie/internal/ades/pades"
 	"github.com/softwarecie/cie/internal/ades/xades"
 	"github.com/softwarecie/cie/internal/situation"
 )
@@ -15,6 +16,7 @@ import (
 const (
 	Auto  = "auto"  // what is usual for the file
 	CAdES = "cades" // .p7m, .p7s: any file
+	PAdES = "pades" // signatures in a PDF
 	XAdES = "xades" // in XML; any other file as a part of it
 )
 
@@ -41,6 +43,7 @@ type format struct {
 func formats() []format {
 	always, never := func([]byte) bool { return true }, func([]byte) bool { return false }
 	return []format{
+		{PAdES, pades.IsPDF, pades.IsPDF, preparePAdES, verifyPAdES},
 		{XAdES, never, xades.IsXML, prepareXAdES, verifyXAdES},
 		{CAdES, always, always, prepareCAdES, verifyCAdES},
 	}

@@ -21,6 +21,9 @@ func TestFormatOfSignature(t *testing.T) {
 		{"<r/>", How{Format: XAdES}, XAdES},
 		{"text", How{Format: XAdES, Detached: true}, XAdES},
 		{"text", How{Format: "other"}, ""},
+		{"%PDF-1.7", How{}, PAdES},
+		{"%PDF-1.7", How{Format: CAdES}, CAdES},
+		{"%PDF-1.7", How{Detached: true}, CAdES},
 	} {
 		path := filepath.Join(t.TempDir(), "document")
 		write(t, path, tt.content)

@@ -5,7 +5,6 @@ package ades
 import (
 	"crypto/x509"
 	"encoding/pem"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -56,13 +55,4 @@ func verifies(t *testing.T, roots, document string, args ...string) {
 
 func pemOf(c *x509.Certificate) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
-}
-
-func read(t *testing.T, path string) string {
-	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
 }

@@ -30,6 +30,8 @@ type Job struct {
 	Broken  bool      // of the signatures that are there already, one is not valid
 
 	Invoice bool // the document is an electronic invoice, for which more than this signature is asked
+	// Active is of a PDF what may change what is seen of it, as in Report.
+	Active []string
 
 	source *os.File
 	work   work

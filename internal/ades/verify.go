@@ -46,14 +46,15 @@ const (
 // A Report is what is known of a signed file. Names and meanings are stable.
 type Report struct {
 	File       string      `json:"file,omitempty"`
-	Format     string      `json:"format"`   // "CAdES", "XAdES"
-	Encoding   string      `json:"encoding"` // "DER", "BER", "base64", "PEM", "S/MIME"; of XML that of its characters
+	Format     string      `json:"format"`   // "CAdES", "PAdES", "XAdES"
+	Encoding   string      `json:"encoding"` // "DER", "BER", "base64", "PEM", "S/MIME", "PDF"; of XML that of its characters
 	Detached   bool        `json:"detached"`
 	Document   string      `json:"document,omitempty"` // file that a detached signature was held against
 	Size       int64       `json:"size"`               // of the document, in bytes
 	SHA256     string      `json:"sha256,omitempty"`   // of the document, hexadecimal
 	Verdict    Verdict     `json:"verdict"`            // of the worst signature
 	Signatures []Signature `json:"signatures"`
+	Active     []string    `json:"active,omitempty"` // of a PDF: what may change what is seen: "action", "files", "layers", "script", "xfa"
 	Inside     *Report     `json:"inside,omitempty"` // the document is a signed file itself
 	Detail     string      `json:"detail,omitempty"` // why it cannot be read
 }
@@ -64,7 +65,7 @@ type Signature struct {
 	Reason  cades.Reason `json:"reason"`
 	Detail  string       `json:"detail,omitempty"`
 	Intact  bool         `json:"intact"`
-	Covers  string       `json:"covers"`         // "document", "part" (of XML), "signature" (a counter-signature), "nothing"
+	Covers  string       `json:"covers"`         // "document", "revision" (an earlier version of a PDF), "part" (of XML), "signature" (a counter-signature), "nothing"
 	Part    string       `json:"part,omitempty"` // of XML: the way to the element that alone is signed
 	Level   string       `json:"level"`          // that the file looks like
 	Signer  Signer       `json:"signer"`
@@ -74,6 +75,7 @@ type Signature struct {
 	CertificateStatus
 	Notes   []cades.Note `json:"notes,omitempty"`
 	Counter []Signature  `json:"counter_signatures,omitempty"`
+	PDF     *PDF         `json:"pdf,omitempty"`
 }
 
 // A Signer is whose certificate it is. Texts are safe to show.

@@ -34,7 +34,7 @@ func (a *App) signCommand() *cobra.Command {
 	var how ades.How
 	timestamp := ""
 	c := a.command("sign FILE…", "cli.sign",
-		"  cie sign contract.pdf\n  cie sign --output signed *.pdf\n  cie sign --detached photo.jpg\n  cie sign contract.pdf.p7m\n  cie sign --format xades invoice.xml\n  cie sign --timestamp https://tsa.example.org letter.txt",
+		"  cie sign contract.pdf\n  cie sign --output signed *.pdf\n  cie sign --format cades contract.pdf\n  cie sign --detached photo.jpg\n  cie sign photo.jpg.p7m\n  cie sign --format xades invoice.xml\n  cie sign --timestamp https://tsa.example.org letter.txt",
 		func(ctx context.Context, files []string) error { return a.sign(ctx, files, how, timestamp) })
 	c.Long = a.t("cli.sign") + "\n\n" + a.t("cli.sign.long") + "\n\n" + a.t("note.fea")
 	c.Flags().StringVar(&how.Format, "format", ades.Auto, a.t("cli.flag.format", "names", strings.Join(ades.Formats()[1:], ", ")))
@@ -100,6 +100,9 @@ func (a *App) sayJobs(jobs []*ades.Job) {
 		if j.Broken {
 			a.say("  " + a.t("cli.sign.broken"))
 		}
+		if len(j.Active) > 0 {
+			a.say("  " + a.t("cli.sign.active"))
+		}
 	}
 }
 
@@ -162,7 +165,7 @@ func (a *App) finishJobs(ctx context.Context, jobs []*ades.Job, err error) error
 
 func (a *App) verifyFilesCommand() *cobra.Command {
 	document, online := "", false
-	c := a.command("verify FILE…", "cli.verify", "  cie verify contract.pdf.p7m\n  cie verify --document photo.jpg photo.jpg.p7s\n  cie verify --json *.p7m\n  cie verify --online contract.pdf.p7m",
+	c := a.command("verify FILE…", "cli.verify", "  cie verify contract-signed.pdf photo.jpg.p7m\n  cie verify --document photo.jpg photo.jpg.p7s\n  cie verify --json *.p7m\n  cie verify --online contract-signed.pdf",
 		func(ctx context.Context, files []string) error { return a.verifyFiles(ctx, files, document, online) })
 	c.Long = a.t("cli.verify") + "\n\n" + a.t("cli.verify.long")
 	c.Flags().StringVar(&document, "document", "", a.t("cli.flag.document"))

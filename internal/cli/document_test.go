@@ -111,6 +111,40 @@ func TestSignXML(t *testing.T) {
 	}
 }
 
+// A PDF is signed in itself [83], and what was changed after is told [107].
+func TestSignPDF(t *testing.T) {
+	p := newPerson(t, emulator.Options{})
+	p.paired() // 1 code sent
+	base, err := os.ReadFile("../../testdata/signatures/pades/base.pdf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	contract := filepath.Join(p.home, "contract.pdf")
+	if err := os.WriteFile(contract, base, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := p.run("sign "+contract, "5678")
+	p.wants("signed", r, 0, "", 2)
+	signed := filepath.Join(p.home, "contract-signed.pdf")
+	if len(r.Signed) != 1 || r.Signed[0].Output != signed {
+		t.Fatalf("%+v", r.Signed)
+	}
+	p.wants("signed once more", p.run("sign "+signed, "5678"), 0, "", 3)
+	r = p.run("verify " + filepath.Join(p.home, "contract-signed-2.pdf"))
+	p.wants("verified", r, 16, "CIE-SIG-04", 3)
+	if len(r.Reports) != 1 || len(r.Reports[0].Signatures) != 2 || r.Reports[0].Signatures[0].Covers != "revision" || r.Reports[0].Signatures[1].Covers != "document" {
+		t.Errorf("%+v", r.Reports)
+	}
+	protected := filepath.Join(p.home, "protected.pdf")
+	encrypted, err := os.ReadFile("../../testdata/signatures/pades/base-aes256.pdf")
+	if err != nil || os.WriteFile(protected, encrypted, 0o600) != nil {
+		t.Fatal(err)
+	}
+	p.wants("protected, and no PIN asked for", p.run("sign "+protected, "5678"), 11, "CIE-SIG-33", 3)
+	p.wants("as any file", p.run("sign --format cades "+protected, "5678"), 0, "", 4)
+	p.wants("no such format", p.run("sign --format word "+protected, "5678"), 2, "CIE-APP-02", 4)
+}
+
 // What cannot be signed costs no try.
 func TestSignRefused(t *testing.T) {
 	p := newPerson(t, emulator.Options{})

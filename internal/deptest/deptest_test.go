@@ -37,9 +37,12 @@ var (
 	confined = append([]string{ // the system's limits for a process (ADR 13)
 		"github.com/elastic/go-seccomp-bpf", "golang.org/x/net/bpf", "github.com/landlock-lsm/go-landlock", "kernel.org/pub/linux/libs/security/libcap/psx",
 	}, system...)
-	// second reader of signed files (ADR 12), tree of XML and tables of characters (ADR 14)
-	documents = slices.Concat([]string{"go.mozilla.org/pkcs7"}, xml)
-	xml       = []string{"github.com/beevik/etree", "golang.org/x/text"}
+	// tree of XML and tables of characters (ADR 14)
+	xml = []string{"github.com/beevik/etree", "golang.org/x/text"}
+	// reader of PDFs, with what it is linked from (ADR 15)
+	pdf = []string{"github.com/pdfcpu/pdfcpu", "github.com/hhrutter/tiff", "go.yaml.in/yaml", "golang.org/x/crypto", "golang.org/x/image", "golang.org/x/text"}
+	// second reader of what is signed (ADR 12)
+	documents = slices.Concat([]string{"go.mozilla.org/pkcs7"}, pdf, xml)
 	// cobra with what it writes manual pages with, and a prompt without echo
 	commandLine = slices.Concat([]string{
 		"github.com/miekg/pkcs11", // a process of its own loads the library, for the doctor
@@ -195,7 +198,7 @@ var rules = []rule{
 		why:     "documents are signed by a crypto.Signer and parsed without access to the card",
 	},
 	{
-		folder: "internal/ades/pades", may: []string{"internal/ades/cades"}, never: []string{"applet", "pcsc", "internal/cie"}, modules: anything,
+		folder: "internal/ades/pades", may: []string{"internal/ades/cades", "internal/ades/revocation"}, never: []string{"applet", "pcsc", "internal/cie"}, modules: pdf,
 		why: "documents are signed by a crypto.Signer and parsed without access to the card",
 	},
 	{

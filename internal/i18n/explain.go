@@ -168,6 +168,13 @@ var situations = map[string]situation{
 	"xml-encoding":           {"CIE-SIG-23", unchanged},
 	"xml-size":               {"CIE-SIG-24", unchanged},
 	"xml-signed":             {"CIE-SIG-25", unchanged},
+	"pdf-damaged":            {"CIE-SIG-31", unchanged},
+	"pdf-password":           {"CIE-SIG-32", unchanged},
+	"pdf-protected":          {"CIE-SIG-33", unchanged},
+	"pdf-locked":             {"CIE-SIG-34", unchanged},
+	"pdf-form":               {"CIE-SIG-35", unchanged},
+	"pdf-repair":             {"CIE-SIG-36", unchanged},
+	"pdf-size":               {"CIE-SIG-37", unchanged},
 
 	"release-no-key":    {"CIE-REL-01", unchanged},
 	"release-key":       {"CIE-REL-02", unchanged},

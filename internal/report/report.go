@@ -5,6 +5,7 @@
 package report
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -159,6 +160,9 @@ func unproved(c *i18n.Catalogue, t ades.TimeStamp) Line {
 
 // Remarks are what else is worth knowing of a signature.
 func Remarks(c *i18n.Catalogue, s ades.Signature) (all []Line) {
+	if s.PDF != nil {
+		all = inPDF(c, *s.PDF)
+	}
 	if strings.HasPrefix(s.Level, "B-") && s.Level != "B-B" {
 		all = append(all, Line{Mark: Remark, Text: c.T("report.level", "level", s.Level)})
 	}
@@ -171,6 +175,28 @@ func Remarks(c *i18n.Catalogue, s ades.Signature) (all []Line) {
 		if n != cades.NoteNoTime { // "when" says so
 			all = append(all, Line{Mark: Remark, Text: c.T("note.signature." + string(n))})
 		}
+	}
+	return all
+}
+
+// inPDF is what a signature in a PDF says, and what was changed after it.
+func inPDF(c *i18n.Catalogue, p ades.PDF) (all []Line) {
+	remark := func(m Mark, text string) { all = append(all, Line{Mark: m, Text: text}) }
+	if p.Reason != "" {
+		remark(Remark, c.T("report.signer-reason", "text", p.Reason))
+	}
+	if p.Place != "" {
+		remark(Remark, c.T("report.signer-place", "text", p.Place))
+	}
+	if p.Certifies > 0 {
+		remark(Remark, c.T(fmt.Sprintf("report.certifies-%d", p.Certifies)))
+	}
+	for _, change := range p.Changes {
+		mark := Remark
+		if !change.Allowed {
+			mark = Bad
+		}
+		remark(mark, c.T("change."+change.Kind, "name", change.Name, "old", change.Old, "new", change.New))
 	}
 	return all
 }

@@ -43,7 +43,7 @@ func failureOf(err error) *failure {
 }
 
 // told are the errors that callers tell apart.
-var told = []error{ades.ErrFormat, ades.ErrUnsigned, ades.ErrDetached, ades.ErrExists, ades.ErrChanged}
+var told = []error{ades.ErrFormat, ades.ErrUnsigned, ades.ErrDetached, ades.ErrExists, ades.ErrChanged, ades.ErrPDF, ades.ErrPDFPassword, ades.ErrPDFSize}
 
 // err is the error that the other process had.
 func (f *failure) err() error {

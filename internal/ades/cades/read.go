@@ -38,6 +38,7 @@ type File struct {
 	Encoding string // "DER", "BER", "base64", "PEM", "S/MIME"
 	Detached bool   // the content is elsewhere
 	Size     int64  // of the content, in bytes
+	Length   int64  // of the signed data without armour, in bytes
 	Trailing bool   // bytes follow that belong to nothing
 
 	kind         []byte  // of the content: the DER of its identifier
@@ -103,6 +104,7 @@ func read(r io.Reader, content io.Writer, with []crypto.Hash) (*File, error) {
 	if err := f.read(s, content, with); err != nil {
 		return nil, err
 	}
+	f.Length = s.at
 	_, err := s.r.Peek(1)
 	f.Trailing = err == nil && f.Encoding != "S/MIME"
 	return f, nil

@@ -23,7 +23,7 @@ import (
 type Draft struct {
 	Certificate *x509.Certificate   // of the signer, with an RSA key
 	Issuers     []*x509.Certificate // to go with it
-	Time        time.Time           // that the signer claims
+	Time        time.Time           // that the signer claims; zero: none here
 	Size        int64
 	Digest      [sha256.Size]byte
 	Detached    bool  // the content stays outside
@@ -139,13 +139,15 @@ func (d *Draft) attributes() ([]byte, error) {
 	id := element(tagSequence, element(tagOctets, sum[:]),
 		element(tagSequence, element(tagSequence, element(tag0|4, d.Certificate.RawIssuer)), serial))
 	attribute := func(kind, value []byte) []byte { return element(tagSequence, kind, element(tagSet, value)) }
-	set := setOf(tagSet,
+	all := [][]byte{
 		attribute(forContent, d.contentType()),
 		slices.Concat(forDigest, d.Digest[:]),
-		attribute(forTime, at),
 		attribute(forSigner, element(tagSequence, element(tagSequence, id))),
-	)
-	v, _, err := next(set)
+	}
+	if !d.Time.IsZero() {
+		all = append(all, attribute(forTime, at))
+	}
+	v, _, err := next(setOf(tagSet, all...))
 	return v.content, err
 }
 

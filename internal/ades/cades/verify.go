@@ -455,11 +455,18 @@ func (s *signer) times(out *Signature, now time.Time) {
 		out.note(NoteNoTime)
 		return
 	}
-	if out.Claimed.After(now.Add(tolerance)) {
-		out.note(NoteFuture)
+	out.Claim(out.Claimed, now)
+}
+
+// Claim takes a time that the signer claims, wherever it stands in a file.
+func (s *Signature) Claim(at, now time.Time) {
+	s.Claimed = at
+	s.Notes = slices.DeleteFunc(s.Notes, func(n Note) bool { return n == NoteNoTime })
+	if at.After(now.Add(tolerance)) {
+		s.note(NoteFuture)
 	}
-	if c := out.Certificate; c != nil && (out.Claimed.Before(c.NotBefore) || out.Claimed.After(c.NotAfter)) {
-		out.note(NoteOutside)
+	if c := s.Certificate; c != nil && (at.Before(c.NotBefore) || at.After(c.NotAfter)) {
+		s.note(NoteOutside)
 	}
 }
 
