@@ -66,6 +66,7 @@ needs_test() {
 	file_of '/usr/lib/libreoffice/program/libvclplug_gtk3lo.so' libreoffice-gtk3
 	command_of xmlsec1 xmlsec1
 	command_of pdfsig poppler-utils
+	command_of qpdf qpdf
 	command_of Xvfb xvfb
 	command_of openbox openbox
 	command_of xdotool xdotool

@@ -1,7 +1,9 @@
 package ades
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"io"
 	"net/http"
@@ -38,16 +40,20 @@ func (e Extraction) Program() bool { return programs.MatchString(e.Output) }
 const invalidMark = "INVALID"
 
 // Extract verifies a signed file and writes the document in it, which is the next
-// layer, or the innermost: only the bytes that were digested, and read-only until the
-// verdict is known. Output is a file or a folder, "" the folder of the signed file. It
-// never overwrites.
+// layer, or the innermost, and of a PDF the version that was signed: only the bytes
+// that were digested, and read-only until the verdict is known. Output is a file or a
+// folder, "" the folder of the signed file. It never overwrites.
 func Extract(ctx context.Context, path, output string, innermost bool, roots *trust.Roots, now time.Time) (e Extraction, err error) {
 	if e.Report, err = VerifyFile(ctx, path, "", roots, now); err != nil {
 		return e, err
 	}
 	defer func() { err = about(path, err) }()
-	if e.Detached {
+	switch {
+	case e.Detached:
 		return e, ErrDetached
+	case e.Format == "PAdES":
+		e.Output, err = e.version(ctx, path, output)
+		return e, err
 	}
 	file, err := open(path)
 	if err != nil {
@@ -93,6 +99,43 @@ func OutputFolder(path, output string) string {
 		return filepath.Dir(output)
 	}
 	return filepath.Dir(path)
+}
+
+// version writes the version of a PDF that its last intact signature signs: what is
+// seen of it is what was signed, whatever was changed later. It returns the name.
+func (e *Extraction) version(ctx context.Context, path, output string) (string, error) {
+	last := Signature{PDF: &PDF{}}
+	for _, s := range e.Signatures {
+		if s.Intact && s.PDF.Revision > last.PDF.Revision {
+			last = s
+		}
+	}
+	if last.PDF.Revision == 0 {
+		return "", ErrInvalid
+	}
+	file, err := open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	content, err := readPDF(ctx, file)
+	if sum := sha256.Sum256(content); err != nil || hex.EncodeToString(sum[:]) != e.SHA256 {
+		return "", cmp.Or(err, cades.ErrChanged)
+	}
+	name := filepath.Base(path)
+	output = outputPath(path, output, strings.TrimSuffix(name, filepath.Ext(name))+".version"+filepath.Ext(name))
+	f, err := os.CreateTemp(filepath.Dir(output), ".cie-*")
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		_ = f.Close()
+		_ = os.Remove(f.Name()) // unless it has got its name
+	}()
+	if _, err := f.Write(content[:last.PDF.Revision]); err != nil {
+		return "", err
+	}
+	return output, place(f, output, 0o600)
 }
 
 // takeOut writes the document of one layer into a temporary file.

@@ -23,6 +23,9 @@ const (
 // ErrNotForFormat means that a file cannot be signed in the format that was asked for.
 var ErrNotForFormat = situation.New("format-unfit", "the file cannot be signed in that format")
 
+// ErrReasonUnfit means that reason or place were given for a file that is not signed as a PDF.
+var ErrReasonUnfit = situation.New("reason-unfit", "reason and place are for signatures in a PDF")
+
 // A format is one kind of signed files.
 type format struct {
 	name string
@@ -69,9 +72,13 @@ func signing(file io.ReadSeeker, how How) (format, error) {
 		wanted = CAdES
 	}
 	for _, f := range formats() {
-		if wanted == f.name || (wanted == "" || wanted == Auto) && f.usual(start) {
-			return f, nil
+		if wanted != f.name && (wanted != "" && wanted != Auto || !f.usual(start)) {
+			continue
 		}
+		if how.Reason+how.Place != "" && f.name != PAdES {
+			return f, ErrReasonUnfit
+		}
+		return f, nil
 	}
 	return format{}, fmt.Errorf("%w: %q", ErrNotForFormat, wanted)
 }

@@ -62,7 +62,7 @@ type padesWork struct {
 	now   time.Time // of the signature
 }
 
-func preparePAdES(ctx context.Context, j *Job, _ How) (work, string, error) {
+func preparePAdES(ctx context.Context, j *Job, how How) (work, string, error) {
 	content, err := readPDF(ctx, j.source)
 	if err != nil {
 		return nil, "", err
@@ -74,6 +74,7 @@ func preparePAdES(ctx context.Context, j *Job, _ How) (work, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	draft.Reason, draft.Place = how.Reason, how.Place
 	j.Size, j.Active = int64(len(content)), draft.Existing.Active
 	j.Broken = slices.ContainsFunc(draft.Existing.Signatures, func(s pades.Signature) bool { return s.Failure != nil && s.Failure.Invalid })
 	return &padesWork{draft: draft}, signedName(filepath.Base(j.Path), len(draft.Existing.Signatures)), nil
@@ -145,7 +146,7 @@ func verifyPAdES(v verifier, file *os.File, _ string) (Report, error) {
 		}
 		out := v.judge(s.Signature, s.Certificates, covers)
 		out.PDF = &PDF{
-			Field: trust.Display(s.Field), Reason: trust.Display(s.Reason), Place: trust.Display(s.Location),
+			Field: trust.Display(s.Field), Reason: trust.Display(s.Reason), Place: trust.Display(s.Place),
 			Revision: s.Revision, Certifies: s.Certifies,
 		}
 		for _, c := range s.Changes {

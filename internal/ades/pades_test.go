@@ -61,6 +61,7 @@ func TestPDFRefused(t *testing.T) {
 		want    error
 	}{
 		"text":      {"Dear reader", How{Format: PAdES}, ErrNotForFormat},
+		"reason":    {"Dear reader", How{Reason: "why"}, ErrReasonUnfit},
 		"protected": {read(t, vectors+"/pades/base-aes256.pdf"), How{}, ErrPDFProtected},
 		"damaged":   {strings.Replace(base, "startxref\n", "startxref\n1", 1), How{}, ErrPDFRepair},
 		"short":     {"%PDF-1.7", How{}, ErrPDF},
@@ -71,7 +72,7 @@ func TestPDFRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
-	if got := names(t, folder); got != "damaged.pdf protected.pdf short.pdf text.pdf" {
+	if got := names(t, folder); got != "damaged.pdf protected.pdf reason.pdf short.pdf text.pdf" {
 		t.Errorf("left: %s", got)
 	}
 }
@@ -100,6 +101,21 @@ func TestPDFChanges(t *testing.T) {
 	}
 }
 
+// Reason and place are in the signature, in any letters, and in the report.
+func TestReason(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "letter.pdf")
+	write(t, path, read(t, vectors+"/pades/base.pdf"))
+	key, c := holder(t)
+	signed, err := SignFile(t.Context(), path, How{Reason: "perché (sì)", Place: "Čedad €"}, key, c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := VerifyFile(t.Context(), signed, "", roots(t), time.Now())
+	if err != nil || r.Signatures[0].PDF.Reason != "perché (sì)" || r.Signatures[0].PDF.Place != "Čedad €" {
+		t.Errorf("%+v, %v", r.Signatures, err)
+	}
+}
+
 // What came after a signature is in the report, safe to show.
 func TestReportOfPDF(t *testing.T) {
 	r, err := VerifyFile(t.Context(), vectors+"/pades/b-two.pdf", "", roots(t), vectorTime)
@@ -119,6 +135,32 @@ func TestReportOfPDF(t *testing.T) {
 	write(t, unsigned, read(t, vectors+"/pades/base.pdf"))
 	if _, err := VerifyFile(t.Context(), unsigned, "", roots(t), vectorTime); !errors.Is(err, ErrUnsigned) {
 		t.Errorf("%v", err)
+	}
+}
+
+// What was signed of a PDF is taken out, whatever was changed later.
+func TestExtractVersion(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "letter.pdf")
+	signed := read(t, vectors+"/pades/b.pdf")
+	write(t, path, signed+"more")
+	e, err := Extract(t.Context(), path, "", false, roots(t), vectorTime)
+	if err != nil || filepath.Base(e.Output) != "letter.version.pdf" || e.Signatures[0].Covers != "revision" {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	if read(t, e.Output) != signed {
+		t.Error("another version")
+	}
+	if _, err := Extract(t.Context(), path, "", false, roots(t), vectorTime); !errors.Is(err, ErrExists) {
+		t.Errorf("%v", err)
+	}
+	forged := filepath.Join(folder, "forged.pdf")
+	write(t, forged, strings.Replace(signed, "EUR 100", "EUR 900", 1))
+	if _, err := Extract(t.Context(), forged, "", false, roots(t), vectorTime); !errors.Is(err, ErrInvalid) {
+		t.Errorf("%v", err)
+	}
+	if got := names(t, folder); got != "forged.pdf letter.pdf letter.version.pdf" {
+		t.Errorf("left: %s", got)
 	}
 }
 

@@ -17,6 +17,8 @@ type How struct {
 	Detached bool   // the signature alone, as .p7s
 	Nested   bool   // a .p7m is signed as a file, instead of getting another signature
 	Output   string // file or folder; "": beside the document
+	Reason   string // why it is signed, in the signer's words; in a PDF only
+	Place    string // where; in a PDF only
 }
 
 // A Job is a file on the way to its signature: Prepare, Sign, Finish. Only Prepare and

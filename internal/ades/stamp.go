@@ -26,7 +26,7 @@ var (
 // A stamper is a work that takes a time stamp over the value of its signature.
 type stamper interface {
 	value() []byte
-	stamp(token []byte)
+	stamp(token []byte) error
 }
 
 // CanStamp is an error where the signed file takes no time stamp.
@@ -48,7 +48,9 @@ func (j *Job) Stamp(ctx context.Context, fetch Fetch, address string, now time.T
 	raw, token, err := tsp.Ask(ctx, fetch, address, w.value(), now)
 	switch {
 	case err == nil:
-		w.stamp(raw)
+		if err := w.stamp(raw); err != nil {
+			return about(j.Path, fmt.Errorf("%w: %w", ErrStampRefused, err))
+		}
 		j.Stamped = token.Time
 		return nil
 	case ctx.Err() != nil:
@@ -62,5 +64,11 @@ func (j *Job) Stamp(ctx context.Context, fetch Fetch, address string, now time.T
 	return about(j.Path, fmt.Errorf("%w: %w", ErrStampNetwork, err))
 }
 
-func (w *cadesWork) value() []byte      { return w.signed.Value }
-func (w *cadesWork) stamp(token []byte) { w.signed.Stamp(token) }
+func (w *cadesWork) value() []byte { return w.signed.Value }
+func (w *cadesWork) stamp(token []byte) error {
+	w.signed.Stamp(token)
+	return nil
+}
+
+func (w *padesWork) value() []byte            { return w.draft.Value() }
+func (w *padesWork) stamp(token []byte) error { return w.draft.Stamp(token) }

@@ -42,6 +42,8 @@ func (a *App) signCommand() *cobra.Command {
 	c.Flags().BoolVar(&how.Nested, "nested", false, a.t("cli.flag.nested"))
 	c.Flags().StringVarP(&how.Output, "output", "o", "", a.t("cli.flag.output-or-folder"))
 	c.Flags().StringVar(&timestamp, "timestamp", "", a.t("cli.flag.timestamp"))
+	c.Flags().StringVar(&how.Reason, "reason", "", a.t("cli.flag.reason"))
+	c.Flags().StringVar(&how.Place, "place", "", a.t("cli.flag.place"))
 	a.consentFlags(c, false)
 	return a.codeFlags(c, "pin")
 }

@@ -59,6 +59,7 @@ var statuses = []struct {
 	{ades.ErrExists, exitRefused},
 	{ades.ErrArchived, exitRefused},
 	{ades.ErrNotForFormat, exitRefused},
+	{ades.ErrReasonUnfit, exitRefused},
 	{ades.ErrPDF, exitInvalid},
 	{ades.ErrPDFPassword, exitRefused},
 	{ades.ErrPDFProtected, exitRefused},

@@ -175,6 +175,7 @@ var situations = map[string]situation{
 	"pdf-form":               {"CIE-SIG-35", unchanged},
 	"pdf-repair":             {"CIE-SIG-36", unchanged},
 	"pdf-size":               {"CIE-SIG-37", unchanged},
+	"reason-unfit":           {"CIE-SIG-38", unchanged},
 
 	"release-no-key":    {"CIE-REL-01", unchanged},
 	"release-key":       {"CIE-REL-02", unchanged},

@@ -69,9 +69,14 @@ func compare(old, now *revision, level int) []Change {
 	return c.changes
 }
 
+// tell takes a change; of too many, those that are not allowed come first.
 func (c *comparison) tell(change Change) {
-	if !slices.Contains(c.changes, change) {
+	switch {
+	case slices.Contains(c.changes, change):
+	case len(c.changes) < maxChanges:
 		c.changes = append(c.changes, change)
+	case !change.Allowed:
+		c.changes[maxChanges-1] = change
 	}
 }
 

@@ -256,4 +256,16 @@ func TestNotes(t *testing.T) {
 	if got := fmt.Sprint(f.Active); got != "[layers]" {
 		t.Errorf("active: %s", got)
 	}
+	base := read(t, "base.pdf")
+	for what, object := range map[string]string{
+		"[script]": "20 0 obj\n<</Type/Annot/A<</S/JavaScript/JS(1)>>>>\nendobj",
+		"[action]": "20 0 obj\n[<</S/Launch/F(x)>>]\nendobj",
+		"[files]":  "20 0 obj\n<</Type/Filespec/F(x)/EF<</F 21 0 R>>>>\nendobj",
+		"[xfa]":    "1 0 obj\n<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[]/XFA[(a)(b)]>>>>\nendobj",
+		"[]":       "20 0 obj\n(x)\nendobj",
+	} {
+		if f := verify(t, update(base, object), 0); fmt.Sprint(f.Active) != what {
+			t.Errorf("%s: %v", what, f.Active)
+		}
+	}
 }

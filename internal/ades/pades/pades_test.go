@@ -12,11 +12,14 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/softwarecie/cie/internal/ades/cades"
 )
 
 const vectors = "../../../testdata/signatures"
@@ -130,6 +133,9 @@ func TestVectors(t *testing.T) {
 		if got := strings.Join(kinds, " "); got != want {
 			t.Errorf("%s: changes %q, want %q", name, got, want)
 		}
+		if unchecked := slices.Contains(f.Signatures[0].Notes, cades.NoteStamp); unchecked != (len(f.Stamps) > 0) {
+			t.Errorf("%s: %v", name, f.Signatures[0].Notes)
+		}
 		if stamps := len(f.Stamps); stamps != strings.Count(columns[6], "document time stamp") {
 			t.Errorf("%s: %d time stamps", name, stamps)
 		}
@@ -182,6 +188,33 @@ func TestRefused(t *testing.T) {
 		if _, err := Read(t.Context(), []byte(tt.content), vectorTime); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
+	}
+}
+
+// A time stamp for which there is no room leaves the signature as it was.
+func TestNoRoomForTimeStamp(t *testing.T) {
+	d, err := Read(t.Context(), read(t, "base.pdf"), vectorTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, c := holder()
+	if err := d.Sign(key, c, nil, vectorTime); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Value()) != 256 {
+		t.Errorf("value of %d bytes", len(d.Value()))
+	}
+	var before, after bytes.Buffer
+	_ = d.Write(&before) // into memory
+	if err := d.Stamp(append([]byte{0x30, 0x82, 0x40, 0x00}, make([]byte, 0x4000)...)); err == nil {
+		t.Error("it found room")
+	}
+	_ = d.Write(&after)
+	if !bytes.Equal(before.Bytes(), after.Bytes()) {
+		t.Error("the signature is another")
+	}
+	if err := d.Check(t.Context(), after.Bytes(), vectorTime); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -277,14 +277,15 @@ func (r *revision) active() []string {
 	}
 	found["xfa"] = r.get(r.dict(catalog["AcroForm"])["XFA"]) != nil
 	for _, entry := range r.pdf.Table {
-		d := r.dict(entry.Object)
-		switch r.name(d["S"]) {
-		case "JavaScript":
-			found["script"] = true
-		case "Launch", "SubmitForm", "ImportData", "GoToR":
-			found["action"] = true
-		}
-		found["files"] = found["files"] || d["EF"] != nil
+		each(entry.Object, func(d types.Dict) {
+			switch r.name(d["S"]) {
+			case "JavaScript":
+				found["script"] = true
+			case "Launch", "SubmitForm", "ImportData", "GoToR":
+				found["action"] = true
+			}
+			found["files"] = found["files"] || d["EF"] != nil
+		})
 	}
 	var all []string
 	for what, there := range found {
@@ -294,4 +295,21 @@ func (r *revision) active() []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// each visits all dictionaries of an object, and none of those it refers to.
+func each(o types.Object, visit func(types.Dict)) {
+	switch o := o.(type) {
+	case types.Dict:
+		visit(o)
+		for _, part := range o {
+			each(part, visit)
+		}
+	case types.StreamDict:
+		each(o.Dict, visit)
+	case types.Array:
+		for _, part := range o {
+			each(part, visit)
+		}
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf16"
 
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
 
@@ -41,7 +42,9 @@ var (
 // A Draft is a PDF on the way to its signature: invisible, in a field of its own, in an
 // update behind all that was there, which stays as it is byte for byte.
 type Draft struct {
-	Existing File // signatures that are there
+	Existing File   // signatures that are there
+	Reason   string // that the signer gives; "": none
+	Place    string // the same
 
 	revision *revision
 	level    int // of changes that a certification allows
@@ -50,6 +53,7 @@ type Draft struct {
 	update   []byte // with a placeholder for the signature
 	gap      int    // where that begins in the update
 	draft    cades.Draft
+	signed   *cades.Signed
 	der      []byte // the signed data
 }
 
@@ -105,8 +109,9 @@ func (r *revision) freeName() string {
 	}
 }
 
-// room is that for the signed data, in bytes.
-const room = 8 << 10
+// room is that for the signed data, with a time stamp or without, in bytes. The key has
+// signed how much it is before there is a time stamp.
+const room = 16 << 10
 
 // Sign has the key sign, once, and checks what it returns.
 func (d *Draft) Sign(key crypto.Signer, certificate *x509.Certificate, issuers []*x509.Certificate, now time.Time) error {
@@ -119,20 +124,36 @@ func (d *Draft) Sign(key crypto.Signer, certificate *x509.Certificate, issuers [
 		return err
 	}
 	d.draft = cades.Draft{Certificate: certificate, Issuers: issuers, Size: n, Digest: [sha256.Size]byte(h.Sum(nil)), Detached: true}
-	signed, err := d.draft.Sign(key)
-	if err != nil {
+	if d.signed, err = d.draft.Sign(key); err != nil {
 		return err
 	}
+	return d.fill()
+}
+
+// fill puts the signed data into their place.
+func (d *Draft) fill() error {
 	var der bytes.Buffer
-	if err := signed.Write(&der, d.ranges()); err != nil {
+	if err := d.signed.Write(&der, d.ranges()); err != nil {
 		return err
 	}
 	if der.Len() > room {
-		return fmt.Errorf("%w: no room for the signature", ErrSelf)
+		return errRoom
 	}
 	d.der = der.Bytes()
 	hex.Encode(d.update[d.gap+1:], d.der)
 	return nil
+}
+
+var errRoom = errors.New("no room for so large a signature")
+
+// Value is that of the signature, over which a time stamp is made.
+func (d *Draft) Value() []byte { return d.signed.Value }
+
+// Stamp adds a time stamp over the value: level B-T. After an error the signature is
+// as it was.
+func (d *Draft) Stamp(token []byte) error {
+	d.signed.Stamp(token)
+	return d.fill()
 }
 
 // ranges are what is signed: all but the string Contents.
@@ -216,7 +237,8 @@ func (d *Draft) build(now time.Time) error {
 		offsets[o.ref] = content + int64(b.Len())
 		fmt.Fprintf(b, "%d %d obj\n", o.ref.ObjectNumber, o.ref.GenerationNumber)
 		if o.ref == signature {
-			fmt.Fprintf(b, "<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/M(%s)/ByteRange ", now.UTC().Format("D:20060102150405Z"))
+			fmt.Fprintf(b, "<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/M(%s)%s%s/ByteRange ",
+				now.UTC().Format("D:20060102150405Z"), given("Reason", d.Reason), given("Location", d.Place))
 			ranges = b.Len()
 			fmt.Fprintf(b, "%s/Contents ", byteRangeText(0, 0, 0))
 			gap = b.Len()
@@ -233,6 +255,18 @@ func (d *Draft) build(now time.Time) error {
 	after := content + int64(gap) + 2*room + 2
 	copy(d.update[ranges:], byteRangeText(content+int64(gap), after, content+int64(b.Len())-after))
 	return nil
+}
+
+// given is an entry with a text, nothing if there is none (ISO 32000-2 §7.9.2.2).
+func given(key, text string) string {
+	if text == "" {
+		return ""
+	}
+	b := []byte{0xFE, 0xFF}
+	for _, unit := range utf16.Encode([]rune(text)) {
+		b = append(b, byte(unit>>8), byte(unit))
+	}
+	return fmt.Sprintf("/%s<%x>", key, b)
 }
 
 // byteRangeText has the same length for all numbers.

@@ -30,7 +30,7 @@ type Signature struct {
 	Certificates []*x509.Certificate // that came with it
 	Field        string              // name
 	Reason       string              // that the signer gives, as all that follows
-	Location     string
+	Place        string
 	Revision     int64    // bytes from the start of the file that it covers, but for itself
 	Whole        bool     // that is the whole file
 	Changes      []Change // made after it
@@ -156,13 +156,17 @@ func (v *verifier) file() (*File, error) {
 // signatures (ETSI EN 319 142-1 V1.2.1 §5.4.2). Time stamps on the document are not
 // checked here.
 func (f *File) level(s *Signature, proofs revocation.Data) {
+	later := slices.ContainsFunc(f.Stamps, func(t Stamp) bool { return t.Revision > s.Revision })
+	if later {
+		s.add(cades.NoteStamp)
+	}
 	if len(proofs.OCSP)+len(proofs.CRL) == 0 {
 		return
 	}
 	s.Proofs = s.Proofs.With(proofs)
 	if s.Level == "B-T" {
 		s.Level = "B-LT"
-		if slices.ContainsFunc(f.Stamps, func(t Stamp) bool { return t.Revision > s.Revision }) {
+		if later {
 			s.Level = "B-LTA"
 		}
 	}
@@ -240,7 +244,7 @@ func (r *revision) level(claims []claim) (level int) {
 // document allow.
 func (v *verifier) judge(c claim, level int) (Signature, *Stamp) {
 	r := v.current
-	s := Signature{Field: c.field.name, Reason: r.text(c.dict["Reason"]), Location: r.text(c.dict["Location"]), Certifies: r.certifies(c.dict)}
+	s := Signature{Field: c.field.name, Reason: r.text(c.dict["Reason"]), Place: r.text(c.dict["Location"]), Certifies: r.certifies(c.dict)}
 	s.Level = "CMS"
 	if c.shared {
 		s.add(NoteShared)
@@ -369,7 +373,7 @@ func (r *revision) holds(c claim, gap, after int64, der []byte) error {
 	value, ok := r.get(c.dict["Contents"]).(types.HexLiteral)
 	own, err := value.Bytes()
 	if !ok || err != nil || !bytes.Equal(own, der) && r.pdf.Encrypt == nil {
-		return errors.New("Contents is another string than that in the gap of ByteRange")
+		return errors.New("the string Contents is another than that in the gap of ByteRange")
 	}
 	ref := c.ref
 	if c.direct {
