@@ -85,11 +85,11 @@ func TestActionStrings(t *testing.T) {
 	say(t, "sh", "-c", "go run ./installer/pack strings | "+windres+" -c 65001 -O coff -o "+file)
 	got := say(t, windres, "-J", "coff", "-O", "rc", file)
 	for language, texts := range map[i18n.Language][]string{
-		i18n.Italian: {"LANGUAGE 16, 0", `101, "Verifica con CIE"`}, i18n.English: {"LANGUAGE 9, 0", `101, "Verify with CIE"`},
-		i18n.German: {"LANGUAGE 7, 0", `101, L"Mit CIE pr\374fen"`}, i18n.French: {"LANGUAGE 12, 0", `101, L"V\351rifier avec CIE"`},
-		i18n.Slovenian: {"LANGUAGE 36, 0", `101, "Preveri s CIE"`},
+		i18n.Italian: {"LANGUAGE 16, 0", `101, "Verifica con CIE"`, `102, "Firma con CIE"`}, i18n.English: {"LANGUAGE 9, 0", `101, "Verify with CIE"`, `102, "Sign with CIE"`},
+		i18n.German: {"LANGUAGE 7, 0", `101, L"Mit CIE pr\374fen"`, `102, "Mit CIE signieren"`}, i18n.French: {"LANGUAGE 12, 0", `101, L"V\351rifier avec CIE"`, `102, "Signer avec CIE"`},
+		i18n.Slovenian: {"LANGUAGE 36, 0", `101, "Preveri s CIE"`, `102, L"Podpi\x0161i s CIE"`},
 	} {
-		table := regexp.QuoteMeta(texts[0]) + `\s+STRINGTABLE\s+BEGIN\s+` + regexp.QuoteMeta(texts[1]) + `\s+END`
+		table := regexp.QuoteMeta(texts[0]) + `\s+STRINGTABLE\s+BEGIN\s+` + regexp.QuoteMeta(texts[1]) + `\s+` + regexp.QuoteMeta(texts[2]) + `\s+END`
 		if !regexp.MustCompile(table).MatchString(got) {
 			t.Errorf("%s: not %q in\n%s", language, texts, got)
 		}
