@@ -198,6 +198,9 @@ func (s *signScreen) ask() {
 func (s *signScreen) becomes(j *ades.Job) fyne.CanvasObject {
 	w := s.w
 	text := stacked(0, nameOfFile(j.Path), aside(w.bytes(j.Size)), path("→ "+report.Name(j.Output)))
+	if j.Invoice {
+		text.Add(marked(iconWarning, colorCaution, paragraph(w.t("cli.sign.invoice"))))
+	}
 	if j.Broken {
 		text.Add(marked(iconWarning, colorCaution, paragraph(w.t("cli.sign.broken"))))
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/softwarecie/cie/internal/ades/xades"
 )
 
 // How says what a signed file is to be.
@@ -68,7 +70,11 @@ func Prepare(ctx context.Context, path string, how How) (_ *Job, err error) {
 	if err != nil {
 		return nil, err
 	}
-	j.Format = f.name
+	start, err := startOf(j.source)
+	if err != nil {
+		return nil, err
+	}
+	j.Format, j.Invoice = f.name, xades.IsInvoice(start)
 	w, name, err := f.prepare(ctx, j, how)
 	if err != nil {
 		return nil, err

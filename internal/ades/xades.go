@@ -84,7 +84,6 @@ func prepareXAdES(ctx context.Context, j *Job, how How) (_ work, name string, er
 		}
 		return nil, "", err
 	}
-	j.Invoice = w.draft.Invoice
 	end := filepath.Ext(name)
 	return w, strings.TrimSuffix(name, end) + "-signed" + end, nil
 }

@@ -30,9 +30,9 @@ func TestSignXML(t *testing.T) {
 		how                   How
 		invoice               bool
 	}{
-		{"invoice.xml", "invoice.xml.p7m", "invoice.xml", How{}, false},
+		{"invoice.xml", "invoice.xml.p7m", "invoice.xml", How{}, true},
 		{"invoice.xml", "invoice-signed.xml", "invoice-signed.content.xml", How{Format: XAdES}, true},
-		{"invoice.xml", "invoice.xml.xades.xml", "", How{Format: XAdES, Detached: true}, false},
+		{"invoice.xml", "invoice.xml.xades.xml", "", How{Format: XAdES, Detached: true}, true},
 		{"a letter.txt", "a letter.txt.xades.xml", "a letter.txt", How{Format: XAdES}, false},
 		{"a letter.txt", "other.xml", "", How{Format: XAdES, Detached: true, Output: filepath.Join(folder, "other.xml")}, false},
 	} {

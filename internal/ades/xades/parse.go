@@ -78,6 +78,22 @@ func IsXML(start []byte) bool {
 	return len(start) > 1 && start[0] == '<' && (strings.IndexByte("?!_:", start[1]) >= 0 || start[1] >= 0x80 || 'a' <= start[1]|0x20 && start[1]|0x20 <= 'z')
 }
 
+// IsInvoice says whether a file that starts so is an electronic invoice (FatturaPA).
+func IsInvoice(start []byte) bool {
+	decoder := xml.NewDecoder(bytes.NewReader(start))
+	decoder.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil } // a name in ASCII is looked for
+	for IsXML(start) {
+		token, err := decoder.RawToken()
+		if err != nil {
+			return false
+		}
+		if root, ok := token.(xml.StartElement); ok {
+			return root.Name.Local == "FatturaElettronica"
+		}
+	}
+	return false
+}
+
 // parse reads a file strictly: what another program could read in another way is
 // refused.
 func parse(file []byte) (*document, error) {

@@ -41,7 +41,6 @@ type Draft struct {
 	Certificate *x509.Certificate   // of the signer, with an RSA key
 	Issuers     []*x509.Certificate // to go with it
 	Time        time.Time           // that the signer claims
-	Invoice     bool                // the document is an electronic invoice (FatturaPA)
 
 	digest     [sha256.Size]byte
 	uri        string   // "": the file around the signature
@@ -76,7 +75,7 @@ func Enveloped(file []byte) (*Draft, error) {
 		return nil, err
 	}
 	d := &Draft{
-		Invoice: f.doc.root.Tag == "FatturaElettronica", digest: [sha256.Size]byte(state.Sum(nil)),
+		digest:     [sha256.Size]byte(state.Sum(nil)),
 		transforms: []string{algEnveloped, algExclusive}, before: file[:at:at], after: file[at:],
 	}
 	if empty {
