@@ -70,5 +70,8 @@ func (w *cadesWork) stamp(token []byte) error {
 	return nil
 }
 
+// All formats take time stamps.
+var _, _, _ stamper = (*cadesWork)(nil), (*padesWork)(nil), (*xadesWork)(nil)
+
 func (w *padesWork) value() []byte            { return w.draft.Value() }
 func (w *padesWork) stamp(token []byte) error { return w.draft.Stamp(token) }

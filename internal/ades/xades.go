@@ -121,8 +121,11 @@ func (w *xadesWork) write(ctx context.Context, f *os.File) error {
 	return w.check(read)
 }
 
-func (w *xadesWork) value() []byte      { return w.signed.Value() }
-func (w *xadesWork) stamp(token []byte) { w.signed.Stamp(token) }
+func (w *xadesWork) value() []byte { return w.signed.Value() }
+func (w *xadesWork) stamp(token []byte) error {
+	w.signed.Stamp(token)
+	return nil
+}
 
 // check has our own verifier find the new signature without a fault.
 func (w *xadesWork) check(read *xades.File) error {
