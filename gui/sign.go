@@ -198,11 +198,8 @@ func (s *signScreen) ask() {
 func (s *signScreen) becomes(j *ades.Job) fyne.CanvasObject {
 	w := s.w
 	text := stacked(0, nameOfFile(j.Path), aside(w.bytes(j.Size)), path("→ "+report.Name(j.Output)))
-	if j.Invoice {
-		text.Add(marked(iconWarning, colorCaution, paragraph(w.t("cli.sign.invoice"))))
-	}
-	if j.Broken {
-		text.Add(marked(iconWarning, colorCaution, paragraph(w.t("cli.sign.broken"))))
+	for _, said := range report.Before(w.texts, j) {
+		text.Add(marked(iconWarning, colorCaution, paragraph(said)))
 	}
 	return text
 }

@@ -288,7 +288,7 @@ func (b *bench) eachSigning(visit func(string)) {
 	s.files, s.how.Output = []string{long, "/home/somebody/b.txt"}, long
 	s.gather()
 	visit("files to sign")
-	s.jobs = []*ades.Job{{Path: long, Output: long + ".p7m", Size: 123456, Broken: true}}
+	s.jobs = []*ades.Job{{Path: long, Output: long + ".p7m", Size: 123456, Broken: true, Invoice: true, Active: []string{"JavaScript"}}}
 	s.ask()
 	visit("PIN for signing")
 	s.wrote([]writing{{job: s.jobs[0]}, {s.jobs[0], situationError("signature-self")}})

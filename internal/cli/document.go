@@ -96,14 +96,8 @@ func (a *App) severalInto(files []string, output string) error {
 func (a *App) sayJobs(jobs []*ades.Job) {
 	for _, j := range jobs {
 		a.say("  " + a.t("cli.sign.file", "file", j.Path, "size", j.Size))
-		if j.Invoice {
-			a.say("  " + a.t("cli.sign.invoice"))
-		}
-		if j.Broken {
-			a.say("  " + a.t("cli.sign.broken"))
-		}
-		if len(j.Active) > 0 {
-			a.say("  " + a.t("cli.sign.active"))
+		for _, said := range report.Before(a.messages, j) {
+			a.say("  " + said)
 		}
 	}
 }

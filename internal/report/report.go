@@ -201,6 +201,20 @@ func inPDF(c *i18n.Catalogue, p ades.PDF) (all []Line) {
 	return all
 }
 
+// Before is what to know of a document before it is signed.
+func Before(c *i18n.Catalogue, j *ades.Job) (all []string) {
+	if j.Invoice {
+		all = append(all, c.T("cli.sign.invoice"))
+	}
+	if j.Broken {
+		all = append(all, c.T("cli.sign.broken"))
+	}
+	if len(j.Active) > 0 {
+		all = append(all, c.T("cli.sign.active"))
+	}
+	return all
+}
+
 // Inside says that the document is a signed file itself, "" if it is none.
 func Inside(c *i18n.Catalogue, r ades.Report) string {
 	switch {
