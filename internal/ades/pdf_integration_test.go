@@ -3,7 +3,6 @@
 package ades
 
 import (
-	"context"
 	"encoding/hex"
 	"os/exec"
 	"path/filepath"
@@ -13,10 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/softwarecie/cie/internal/ades/revocation"
-	"github.com/softwarecie/cie/internal/network"
 	"github.com/softwarecie/cie/internal/rig"
-	"github.com/softwarecie/cie/internal/trust"
 )
 
 // Other programs find the PDFs that we sign good, ours and the signatures that were
@@ -88,13 +84,7 @@ func TestOpenSSLStampsPDFs(t *testing.T) {
 	rig.Need(t, "pdfsig")
 	o := newOpenSSL(t)
 	key, certificate := holderOf(t, o.path("holder.key"), o.path("holder.pem"))
-	believing, err := trust.Load([]string{o.believed()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fetch := func(ctx context.Context, q revocation.Query) ([]byte, error) {
-		return network.Fetch(ctx, network.Through("none", ""), network.Request(q))
-	}
+	believing, fetch := o.trusted()
 	path := o.path("a.pdf")
 	write(t, path, read(t, vectors+"/pades/base.pdf"))
 	j, err := Prepare(t.Context(), path, How{})

@@ -175,18 +175,24 @@ func holderOf(t *testing.T, key, certificate string) (opaque, *x509.Certificate)
 	return opaque{private.(*rsa.PrivateKey)}, c
 }
 
+// trusted are roots that believe its CA, and a way to ask it without a proxy.
+func (o *openssl) trusted() (*trust.Roots, Fetch) {
+	o.Helper()
+	believing, err := trust.Load([]string{o.believed()})
+	if err != nil {
+		o.Fatal(err)
+	}
+	return believing, func(ctx context.Context, q revocation.Query) ([]byte, error) {
+		return network.Fetch(ctx, network.Through("none", ""), network.Request(q))
+	}
+}
+
 // A signature gets a time stamp of OpenSSL's authority, which OpenSSL verifies; and
 // what its responder and its list say is what we say.
 func TestOpenSSLStampsAndAnswers(t *testing.T) {
 	o := newOpenSSL(t)
 	key, certificate := holderOf(t, o.path("holder.key"), o.path("holder.pem"))
-	believing, err := trust.Load([]string{o.believed()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fetch := func(ctx context.Context, q revocation.Query) ([]byte, error) {
-		return network.Fetch(ctx, network.Through("none", ""), network.Request(q))
-	}
+	believing, fetch := o.trusted()
 	document := o.path("doc.txt")
 	write(t, document, "Document")
 	j, err := Prepare(t.Context(), document, How{})
