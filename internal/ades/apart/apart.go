@@ -4,7 +4,6 @@
 package apart
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/json"
@@ -37,6 +36,7 @@ const (
 	memory    = 512 << 20
 	cpu       = 20 * time.Second
 	cpuPer    = 16 << 20 // bytes for one more second
+	longest   = 15 * time.Minute
 	maxAnswer = 16 << 20
 )
 
@@ -108,7 +108,9 @@ func call(ctx context.Context, r request, fetch ades.Fetch) (ades.Extraction, er
 		return ades.Extraction{}, err
 	}
 	defer func() { _ = os.RemoveAll(r.Folder) }()
-	c := exec.CommandContext(ctx, program, command) //nolint:gosec // this program
+	limited, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	c := exec.CommandContext(limited, program, command) //nolint:gosec // this program
 	c.Env = append(c.Environ(), "TMPDIR="+r.Folder)
 	in, err := c.StdinPipe()
 	if err != nil {
@@ -121,11 +123,9 @@ func call(ctx context.Context, r request, fetch ades.Fetch) (ades.Extraction, er
 	if err := c.Start(); err != nil {
 		return ades.Extraction{}, &ades.FileError{Err: fmt.Errorf("%w: %w", ErrStopped, err), File: r.Path}
 	}
-	a, err := talk(ctx, r, in, io.LimitReader(out, maxAnswer), fetch)
-	if err != nil {
-		_ = c.Process.Kill() // it may not have ended
-	}
-	err = cmp.Or(c.Wait(), err)
+	a, err := talk(limited, r, in, io.LimitReader(out, maxAnswer), fetch)
+	_ = c.Process.Kill() // it may not have ended, and has nothing more to say
+	_ = c.Wait()
 	switch {
 	case ctx.Err() != nil:
 		return ades.Extraction{}, ctx.Err()

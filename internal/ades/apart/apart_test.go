@@ -19,8 +19,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv("APART_BREAKS") != "" && len(os.Args) == 2 {
-		os.Exit(2)
+	if len(os.Args) == 2 {
+		switch os.Getenv("APART_CHILD") {
+		case "breaks":
+			os.Exit(2)
+		case "stays":
+			_ = serve(os.Stdin, os.Stdout)
+			time.Sleep(time.Hour)
+		}
 	}
 	Serve()
 	os.Exit(m.Run())
@@ -170,10 +176,20 @@ func TestErrors(t *testing.T) {
 }
 
 func TestStopped(t *testing.T) {
-	t.Setenv("APART_BREAKS", "1")
+	t.Setenv("APART_CHILD", "breaks")
 	_, err := VerifyFile(t.Context(), vectors+"/cades/b.p7m", "", roots(t), now)
 	if !errors.Is(err, ErrStopped) {
 		t.Error(err)
+	}
+}
+
+// A process that has answered and does not end is ended.
+func TestStays(t *testing.T) {
+	t.Setenv("APART_CHILD", "stays")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if r, err := VerifyFile(ctx, vectors+"/cades/b.p7m", "", roots(t), now); err != nil || len(r.Signatures) != 1 {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 
