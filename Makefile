@@ -84,7 +84,7 @@ fuzz: ## fuzz each target for FUZZTIME (8m)
 	scripts/fuzz.sh $(or $(FUZZTIME),8m)
 
 fuzz-short:
-	scripts/fuzz.sh $(or $(FUZZTIME),5s)
+	scripts/fuzz.sh $(or $(FUZZTIME),3s)
 
 docs: ## write docs/cli.md, and the manual pages into build/man
 	@mkdir -p build/man

@@ -2,7 +2,7 @@
 # fuzz.sh TIME [PACKAGE…]
 #
 # Runs every fuzz target of the packages (all of ours by default) for TIME, such as
-# 5s or 8m, one after the other. An input that breaks one is left in that package's
+# 3s or 8m, one after the other. An input that breaks one is left in that package's
 # testdata/fuzz, where every later test run tries it again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
