@@ -29,10 +29,13 @@ for size in 16 20 24 32 40 48 64 256; do
 	rsvg-convert -w $size -h $size -o "$work/$size.png" internal/icon/icon.svg
 done
 
+# here runs a program of this project on this computer, which CC does not compile for.
+here() { GOOS='' GOARCH='' CGO_ENABLED=0 go run "$@"; }
+
 # resources NAME DESCRIPTION FILE makes the resources of a program or of the library.
 resources() {
-	GOOS='' GOARCH='' go run ./installer/windows/resources "$version" "$work" "$1" "$2" "${icons[@]}"
-	[ "$1" != cie-gui ] || GOOS='' GOARCH='' go run ./installer/pack strings >>"$work/$1.rc"
+	here ./installer/windows/resources "$version" "$work" "$1" "$2" "${icons[@]}"
+	[ "$1" != cie-gui ] || here ./installer/pack strings >>"$work/$1.rc"
 	(cd "$work" && $triplet-windres -c 65001 -O coff "$1.rc" "$1.o") # 65001: UTF-8
 	cp "$work/$1.o" "$3"
 }
