@@ -118,15 +118,12 @@ func (s *signScreen) format() fyne.CanvasObject {
 		}
 		list.Add(b)
 	}
-	formats := ades.Formats()
-	several := slices.Contains(formats, "pades") // else .p7m is usual for every file
-	for _, name := range formats {
-		switch {
-		case name == ades.Auto && several, name == ades.CAdES && !several:
-			offer(name, "", false)
-		case name != ades.Auto:
-			offer(name, name, false)
+	for _, name := range ades.Formats() {
+		format := name
+		if name == ades.Auto {
+			format = "" // as in an order that says nothing
 		}
+		offer(name, format, false)
 	}
 	offer("detached", ades.CAdES, true)
 	return list
@@ -153,7 +150,7 @@ func (s *signScreen) prepare() {
 	files, how := slices.Clone(s.files), s.how
 	s.cancellable(w.t("win.sign.reading"), func(ctx context.Context, tell func(string)) (err error) {
 		jobs, err = ades.PrepareAll(ctx, files, how, func(n int) {
-			tell(w.t("win.files.of", "i", n+1, "all", len(files), "file", report.Name(filepath.Base(files[n]))))
+			tell(s.of(n, files[n], len(files)))
 		})
 		return err
 	}, func() { s.jobs = jobs; s.ask() }, s.gather)
@@ -221,7 +218,7 @@ func (s *signScreen) onSign() {
 			certificate := login.Certificate()
 			issuers := w.holder().Roots.Describe(certificate).Path
 			return ades.SignAll(todo, login.Signer(ctx), certificate, issuers, func(n int) {
-				w.deps.Do(func() { w.tellFar(s.of(n, todo[n].Path, todo)) })
+				w.deps.Do(func() { w.tellFar(s.of(n, todo[n].Path, len(todo))) })
 			})
 		},
 		done:  s.write,
@@ -229,9 +226,9 @@ func (s *signScreen) onSign() {
 	})
 }
 
-// of says how far one is with some jobs.
-func (s *signScreen) of(n int, file string, all []*ades.Job) string {
-	return s.w.t("win.files.of", "i", n+1, "all", len(all), "file", report.Name(filepath.Base(file)))
+// of says how far one is with some files.
+func (s *signScreen) of(n int, file string, all int) string {
+	return s.w.t("win.files.of", "i", n+1, "all", all, "file", report.Name(filepath.Base(file)))
 }
 
 // A writing is what came of one file.
@@ -247,7 +244,7 @@ func (s *signScreen) write() {
 	var all []writing
 	s.cancellable(w.t("win.sign.writing"), func(ctx context.Context, tell func(string)) error {
 		for i, j := range done {
-			tell(s.of(i, j.Output, done))
+			tell(s.of(i, j.Output, len(done)))
 			err := j.Finish(ctx)
 			if ctx.Err() != nil {
 				return ctx.Err()
