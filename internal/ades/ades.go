@@ -118,6 +118,14 @@ func (r reading) Read(p []byte) (int, error) {
 	return r.ReadSeeker.Read(p)
 }
 
+// readWhole reads a file from its start, and one byte more than the most if it is larger.
+func readWhole(ctx context.Context, file io.ReadSeeker, most int64) ([]byte, error) {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(reading{ctx, file}, most+1))
+}
+
 // open opens a file that is no pipe, no device and no folder.
 func open(path string) (*os.File, error) {
 	info, err := os.Stat(path)

@@ -98,6 +98,13 @@ func (w *cadesWork) sign(key crypto.Signer, certificate *x509.Certificate, issue
 	return err
 }
 
+func (w *cadesWork) value() []byte { return w.signed.Value }
+
+func (w *cadesWork) stamp(token []byte) error {
+	w.signed.Stamp(token)
+	return nil
+}
+
 func (w *cadesWork) write(ctx context.Context, f *os.File) error {
 	content, err := w.again(ctx)
 	if err != nil {

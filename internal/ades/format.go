@@ -61,12 +61,8 @@ func Formats() []string {
 	return names
 }
 
-// signing is the format that a file is to be signed in.
-func signing(file io.ReadSeeker, how How) (format, error) {
-	start, err := startOf(file)
-	if err != nil {
-		return format{}, err
-	}
+// signing is the format that a file which starts so is to be signed in.
+func signing(start []byte, how How) (format, error) {
 	wanted := how.Format
 	if how.Detached && (wanted == "" || wanted == Auto) {
 		wanted = CAdES

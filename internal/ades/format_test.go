@@ -2,8 +2,6 @@ package ades
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 )
 
@@ -25,16 +23,9 @@ func TestFormatOfSignature(t *testing.T) {
 		{"%PDF-1.7", How{Format: CAdES}, CAdES},
 		{"%PDF-1.7", How{Detached: true}, CAdES},
 	} {
-		path := filepath.Join(t.TempDir(), "document")
-		write(t, path, tt.content)
-		file, err := os.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f, err := signing(file, tt.how)
+		f, err := signing([]byte(tt.content), tt.how)
 		if f.name != tt.want || (tt.want == "") != errors.Is(err, ErrNotForFormat) {
 			t.Errorf("%q %+v: %q, %v, want %q", tt.content, tt.how, f.name, err, tt.want)
 		}
-		_ = file.Close()
 	}
 }

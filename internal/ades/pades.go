@@ -46,10 +46,7 @@ var (
 
 // readPDF reads a PDF whole.
 func readPDF(ctx context.Context, file io.ReadSeeker) ([]byte, error) {
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	content, err := io.ReadAll(io.LimitReader(reading{ctx, file}, pades.MaxSize+1))
+	content, err := readWhole(ctx, file, pades.MaxSize)
 	if err == nil && len(content) > pades.MaxSize {
 		err = pades.ErrSize
 	}
@@ -99,6 +96,9 @@ func (w *padesWork) sign(key crypto.Signer, certificate *x509.Certificate, issue
 	w.now = now
 	return w.draft.Sign(key, certificate, issuers, now)
 }
+
+func (w *padesWork) value() []byte            { return w.draft.Value() }
+func (w *padesWork) stamp(token []byte) error { return w.draft.Stamp(token) }
 
 func (w *padesWork) write(ctx context.Context, f *os.File) error {
 	if err := w.draft.Write(f); err != nil {

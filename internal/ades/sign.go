@@ -47,6 +47,10 @@ type work interface {
 	// sign has the key sign, once, and checks the signature; nothing is written.
 	sign(key crypto.Signer, certificate *x509.Certificate, issuers []*x509.Certificate, now time.Time) error
 
+	// value is what a time stamp over the signature is over; stamp puts one into it.
+	value() []byte
+	stamp(token []byte) error
+
 	// write writes the signed file into an empty one, and verifies it there.
 	write(ctx context.Context, f *os.File) error
 
@@ -66,11 +70,11 @@ func Prepare(ctx context.Context, path string, how How) (_ *Job, err error) {
 	if j.source, err = open(path); err != nil {
 		return nil, err
 	}
-	f, err := signing(j.source, how)
+	start, err := startOf(j.source)
 	if err != nil {
 		return nil, err
 	}
-	start, err := startOf(j.source)
+	f, err := signing(start, how)
 	if err != nil {
 		return nil, err
 	}

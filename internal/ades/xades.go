@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/softwarecie/cie/internal/ades/cades"
@@ -41,10 +40,7 @@ var (
 
 // readXML reads an XML file whole.
 func readXML(ctx context.Context, file io.ReadSeeker) ([]byte, error) {
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	return io.ReadAll(io.LimitReader(reading{ctx, file}, xades.MaxSize+1))
+	return readWhole(ctx, file, xades.MaxSize)
 }
 
 // A xadesWork makes an XML file with a signature in it, or a signature in XML with the
@@ -84,8 +80,7 @@ func prepareXAdES(ctx context.Context, j *Job, how How) (_ work, name string, er
 		}
 		return nil, "", err
 	}
-	end := filepath.Ext(name)
-	return w, strings.TrimSuffix(name, end) + "-signed" + end, nil
+	return w, signedName(name, 0), nil
 }
 
 func (w *xadesWork) sign(key crypto.Signer, certificate *x509.Certificate, issuers []*x509.Certificate, now time.Time) (err error) {

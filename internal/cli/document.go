@@ -67,14 +67,6 @@ func (a *App) sign(ctx context.Context, files []string, how ades.How, timestamp 
 		return err
 	}
 	defer ades.CloseAll(jobs)
-	for _, j := range jobs {
-		if timestamp == "" {
-			break
-		}
-		if err := j.CanStamp(); err != nil {
-			return err
-		}
-	}
 	a.sayJobs(jobs)
 	err = a.withPIN(ctx, func(t cie.Target, pin *secret.Buffer) error { return a.signJobs(ctx, t, pin, jobs) }, func() {})
 	if failed := a.stampJobs(ctx, jobs, timestamp); err == nil {

@@ -55,7 +55,6 @@ var statuses = []struct {
 	{apart.ErrStopped, exitUnverified},
 	{ades.ErrStampNetwork, exitNoStamp},
 	{ades.ErrStampRefused, exitNoStamp},
-	{ades.ErrStampUnfit, exitRefused},
 	{ades.ErrExists, exitRefused},
 	{ades.ErrArchived, exitRefused},
 	{ades.ErrNotForFormat, exitRefused},

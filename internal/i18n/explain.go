@@ -162,7 +162,6 @@ var situations = map[string]situation{
 	"signature-stopped":      {"CIE-SIG-11", unchanged},
 	"stamp-network":          {"CIE-SIG-12", unchanged},
 	"stamp-refused":          {"CIE-SIG-13", unchanged},
-	"stamp-unfit":            {"CIE-SIG-14", unchanged},
 	"xml-damaged":            {"CIE-SIG-21", unchanged},
 	"xml-doctype":            {"CIE-SIG-22", unchanged},
 	"xml-encoding":           {"CIE-SIG-23", unchanged},
